@@ -1,0 +1,198 @@
+"""An Action Receipt: what was about to happen, what policy said, and the operator's signature over both.
+
+    C            = canonical bytes of the content without its own `action_hash`
+    action_hash  = BLAKE3(C)
+    signature    = Ed25519(operator, domain ++ C)            (fact sheet, section 2.2)
+
+A content is a plain dict in the wire's own shape: it is built once per gated call, and the verifier reads the
+same shape back. `seal_receipt` is the only place that makes a receipt.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType, Protocol
+
+import orjson
+
+from heso.core.canonical import canonical_bytes
+from heso.core.domains import (
+    ACTION_VERSION,
+    APPROVER,
+    ENVELOPE_ALG,
+    OPERATOR,
+    OPERATOR_DOMAIN,
+    SIGNATURE_ALGORITHM,
+    SUSPEND_DOMAIN,
+)
+from heso.core.encoding import Digest, PublicKey, format_base64
+from heso.core.hashing import digest
+
+SessionId = NewType("SessionId", str)
+Json = dict[str, object]
+
+
+class Verb(StrEnum):
+    """What an action does, coarsely. Policy and floors are written against it."""
+
+    LLM_CALL = "llm_call"
+    TOOL_CALL = "tool_call"
+    HTTP_REQUEST = "http_request"
+    PAYMENT = "payment"
+    DATA_EXPORT = "data_export"
+    ACCOUNT_CHANGE = "account_change"
+    DELETE = "delete"
+
+
+class DecisionPath(StrEnum):
+    """What policy said, as the wire spells it."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+    REDACT = "redact"
+    REQUIRE_APPROVAL = "require_approval"
+
+
+class Signs(Protocol):
+    """The part of a signer that sealing needs; `heso.ports.Signer` promises more about it."""
+
+    @property
+    def public_key(self) -> PublicKey: ...
+
+    def sign(self, message: bytes) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing an agent is about to do. `fields` holds its arguments as JSON values, by parameter name."""
+
+    verb: Verb
+    tool_name: str
+    workflow: str
+    account: str
+    fields: Mapping[str, object]
+    target_host: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRecord:
+    """Why, in the receipt: the rule that decided, its sentence, and the conditions that held."""
+
+    rule_id: str
+    rule_display: str
+    matched_conditions: Sequence[Json]
+    decision_path: DecisionPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainBlock:
+    """A receipt's place in its session: `prev` is the link hash of the receipt before it, none at seq 0."""
+
+    session_id: SessionId
+    seq: int
+    prev: Digest | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A signed receipt. `body` is the exact JSON text that is stored and sent."""
+
+    action_hash: Digest
+    body: bytes
+    content: Json
+    signer: PublicKey
+
+
+def draft_content(
+    action: Action,
+    policy: PolicyRecord,
+    *,
+    captured_at: str,
+    operator: PublicKey,
+    chain: ChainBlock | None = None,
+    redaction: Json | None = None,
+) -> Json:
+    """The content of a plain, operator-signed (L0) action receipt, without its hash."""
+    content: Json = {
+        "action_version": ACTION_VERSION,
+        "captured_at": captured_at,
+        "agent_identity": operator,
+        "action": _action_detail(action),
+        "policy": {
+            "rule_id": policy.rule_id,
+            "rule_display": policy.rule_display,
+            "matched_conditions": policy.matched_conditions,
+            "decision_path": str(policy.decision_path),
+        },
+        "trust_level": "L0",
+    }
+    if redaction is not None:
+        content["redaction"] = redaction
+    if chain is not None:
+        _add_chain_block(content, chain)
+    return content
+
+
+def draft_suspension(asked: Json, *, chain: ChainBlock, suspension: Json) -> Json:
+    """The content of the `suspended` link that opens an action's lifecycle chain."""
+    content = {
+        key: value
+        for key, value in asked.items()
+        if key not in ("action_hash", "session_id", "seq", "prev_receipt_hash")
+    }
+    content["kind"] = "suspended"
+    content["suspension"] = suspension
+    _add_chain_block(content, chain)
+    return content
+
+
+def seal_receipt(content: Json, signer: Signs) -> Receipt:
+    """Hash and sign a content made by one of the drafts above."""
+    canonical = canonical_bytes(content)
+    action_hash = digest(canonical)
+    suspended = content.get("kind") == "suspended"
+    signature = signer.sign((SUSPEND_DOMAIN if suspended else OPERATOR_DOMAIN) + canonical)
+    sealed = {**content, "action_hash": action_hash}
+    envelope = {
+        "alg": ENVELOPE_ALG,
+        "content": sealed,
+        "signatures": [signature_entry(OPERATOR, signer.public_key, signature)],
+    }
+    return Receipt(
+        action_hash=action_hash,
+        body=orjson.dumps(envelope),
+        content=sealed,
+        signer=signer.public_key,
+    )
+
+
+def signature_entry(role: str, public_key: PublicKey, signature: bytes) -> Json:
+    """One element of an envelope's `signatures`."""
+    if role not in (OPERATOR, APPROVER):
+        raise ValueError(role)
+    return {
+        "algorithm": SIGNATURE_ALGORITHM,
+        "key_id": role,
+        "public_key": public_key,
+        "signature": format_base64(signature),
+    }
+
+
+def _action_detail(action: Action) -> Json:
+    detail: Json = {
+        "verb": str(action.verb),
+        "tool_name": action.tool_name,
+        "workflow": action.workflow,
+        "account": action.account,
+        "fields": action.fields,
+    }
+    if action.target_host is not None:
+        detail["target_host"] = action.target_host
+    return detail
+
+
+def _add_chain_block(content: Json, chain: ChainBlock) -> None:
+    content["session_id"] = chain.session_id
+    content["seq"] = chain.seq
+    if chain.prev is not None:
+        content["prev_receipt_hash"] = chain.prev

@@ -1,0 +1,74 @@
+"""Reading JSON that somebody else wrote: RFC 8259, and nothing that two readers could read differently.
+
+Refused: duplicate keys, a byte order mark, invalid UTF-8, trailing data, NaN and infinities, numbers beyond a
+double, lone surrogates, too many bytes, too deep. Every refusal is `Malformed`.
+
+orjson does the reading. It keeps the last of two equal keys, so a duplicate shows as a text that is shorter
+when written back: a compact text that survives the round trip has none, and only other texts (pretty-printed,
+escaped differently) pay for the slow reader that looks at every pair.
+"""
+
+import json
+
+import orjson
+
+from heso.core.canonical import MAX_DEPTH
+from heso.core.errors import Malformed
+
+MAX_BYTES = 8 * 1024 * 1024
+
+
+def parse_json(
+    data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, what: str = "JSON"
+) -> object:
+    """The value of a JSON text. `what` names the text in the error."""
+    if len(data) > max_bytes:
+        raise Malformed(what, f"{len(data)} bytes; at most {max_bytes} are read")
+    try:
+        value = orjson.loads(data)
+        if data.count(b"[") + data.count(b"{") > max_depth and _depth(value) > max_depth:
+            raise Malformed(what, f"nested deeper than {max_depth}")
+        if orjson.dumps(value) == data:
+            return value
+        return json.loads(data, object_pairs_hook=_unique_pairs)
+    except _DuplicateKey as error:
+        raise Malformed(what, f"duplicate key {error.key!r}") from None
+    except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError; so is an absurdly long integer
+        raise Malformed(what, f"not strict JSON: {_reason(error)}") from None
+
+
+class _DuplicateKey(Exception):
+    def __init__(self, key: str) -> None:
+        self.key = key[:80]
+
+
+def _unique_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _DuplicateKey(key)
+            seen.add(key)
+    return value
+
+
+def _depth(value: object) -> int:
+    deepest = 0
+    waiting = [(value, 1)]
+    while waiting:
+        item, level = waiting.pop()
+        if isinstance(item, dict):
+            inner: list[object] = list(item.values())
+        elif isinstance(item, list):
+            inner = item
+        else:
+            continue
+        deepest = max(deepest, level)
+        waiting.extend((child, level + 1) for child in inner)
+    return deepest
+
+
+def _reason(error: Exception) -> str:
+    """The reader's words without the text it was reading: that may hold a secret."""
+    return error.msg if isinstance(error, json.JSONDecodeError) else type(error).__name__
