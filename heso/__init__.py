@@ -1,0 +1,1 @@
+"""heso gates, co-signs and proves every action an AI agent takes."""

@@ -1,0 +1,136 @@
+"""The values of a policy: rules, conditions, decisions, and the people who may approve.
+
+A decision is a union, matched to the end. Everything is frozen; a loaded policy never changes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NewType
+
+from heso.core.encoding import Digest, PublicKey
+from heso.core.receipt import Json, Verb
+
+RuleId = NewType("RuleId", str)
+PersonId = NewType("PersonId", str)
+
+Truth = bool | None
+"""Three-valued: None is unknown, a value that is there but cannot be compared as the operator asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalTerms:
+    """Who may say yes, how many of them, by when, and what happens when nobody does.
+
+    `approvers` are roles or person ids from the roster; empty means anybody on it. `sla_minutes` None means the
+    project's default.
+    """
+
+    approvers: tuple[str, ...] = ()
+    threshold: int = 1
+    sla_minutes: int | None = None
+    on_timeout: Literal["deny", "escalate"] = "deny"
+    escalate_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Run it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Run it; the receipt holds commitments where the outcome's paths point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Do not run it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequireApproval:
+    """Do not run it until people have signed."""
+
+    terms: ApprovalTerms
+
+
+Decision = Allow | Redact | Block | RequireApproval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One test on one field. `holds` gets the field's value; a missing field never reaches it."""
+
+    field: str
+    op: str
+    value: object
+    display: str
+    holds: Callable[[object], Truth] = field(repr=False, compare=False)
+
+    def as_record(self) -> Json:
+        """How a receipt names this condition."""
+        return {"field": self.field, "op": self.op, "value": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose actions a rule is about. `value` is compared exactly; it is empty for `any`."""
+
+    kind: Literal["any", "workflow", "account"] = "any"
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One `[[rule]]`. `verb` None means any verb."""
+
+    id: RuleId
+    order: int
+    enabled: bool
+    subject: Subject
+    verb: Verb | None
+    scope: str
+    conditions: tuple[Condition, ...]
+    decision: Decision
+    redact: tuple[str, ...]
+    is_shadow: bool
+    display: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approver:
+    """One `[[approver]]`: a person, not a key."""
+
+    id: PersonId
+    roles: tuple[str, ...]
+    keys: tuple[PublicKey, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A loaded policy. `rules` are the enabled ones in the order in which they are asked.
+
+    `hash` is BLAKE3 of the file's exact bytes, `text` those bytes; a signed ledger entry names the hash.
+    """
+
+    hash: Digest
+    text: bytes
+    rules: tuple[Rule, ...]
+    disabled: tuple[Rule, ...]
+    approvers: tuple[Approver, ...]
+    by_verb: Mapping[Verb, tuple[Rule, ...]] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What policy says about one action, ready for the receipt.
+
+    `matched` are the deciding rule's conditions (an unknown one has op `unknown:<op>`), followed by shadow rules
+    that would have decided otherwise. `redact` are the paths to hide.
+    """
+
+    decision: Decision
+    rule_id: str
+    display: str
+    matched: tuple[Json, ...] = ()
+    redact: tuple[str, ...] = ()

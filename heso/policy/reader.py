@@ -1,0 +1,248 @@
+"""From the text of `heso.toml` to a `Policy`: everything is checked here, once, and nothing is ignored.
+
+Top-level keys: `[[rule]]`, `[[approver]]`, and `[project]`, which the settings read.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Literal
+
+from heso.core.encoding import PublicKey, parse_public_key
+from heso.core.errors import Malformed
+from heso.core.hashing import digest
+from heso.core.receipt import Verb
+from heso.policy.conditions import BadCondition, compile_test
+from heso.policy.errors import FloorBypass, PolicyError
+from heso.policy.floors import find_breach
+from heso.policy.model import (
+    Allow,
+    ApprovalTerms,
+    Approver,
+    Block,
+    Condition,
+    Decision,
+    PersonId,
+    Policy,
+    Redact,
+    RequireApproval,
+    Rule,
+    RuleId,
+    Subject,
+)
+from heso.policy.scope import parse_scope
+from heso.policy.sentence import write_sentence
+from heso.policy.table import Table
+
+MAX_BYTES = 4 * 1024 * 1024
+
+_VERBS: Mapping[str, Verb | None] = {"any": None, **{str(verb): verb for verb in Verb}}
+_PLAIN_DECISIONS: Mapping[str, Allow | Block | Redact | None] = {
+    "allow": Allow(),
+    "block": Block(),
+    "redact": Redact(),
+    "require_approval": None,
+}
+_APPROVAL_KEYS = ("approvers", "threshold", "sla_minutes", "on_timeout", "escalate_to")
+
+
+def parse_policy(text: bytes, *, file: str = "heso.toml") -> Policy:
+    """The policy in `text`. Raises `PolicyError`, or `FloorBypass` for a rule that breaks its verb's floor."""
+    document = Table(_parse_toml(text, file), file=file)
+    rules = [_parse_rule(table) for table in document.tables("rule")]
+    approvers = tuple(_parse_approver(table) for table in document.tables("approver"))
+    if document.has("project"):
+        document.raw("project")
+    document.finish()
+    _refuse_duplicates(file, "rule", [rule.id for rule in rules])
+    _refuse_duplicates(file, "approver", [person.id for person in approvers])
+    _refuse_shared_keys(file, approvers)
+    enabled = tuple(sorted((rule for rule in rules if rule.enabled), key=lambda rule: rule.order))
+    for rule in enabled:
+        _check_floor(rule, file)
+    return Policy(
+        hash=digest(text),
+        text=text,
+        rules=enabled,
+        disabled=tuple(rule for rule in rules if not rule.enabled),
+        approvers=approvers,
+        by_verb=MappingProxyType(
+            {verb: tuple(rule for rule in enabled if rule.verb in (None, verb)) for verb in Verb}
+        ),
+    )
+
+
+def _parse_toml(text: bytes, file: str) -> dict[str, object]:
+    if len(text) > MAX_BYTES:
+        raise PolicyError(file, f"is larger than {MAX_BYTES} bytes")
+    try:
+        return tomllib.loads(text.decode("utf-8"), parse_float=Decimal)
+    except UnicodeDecodeError:
+        raise PolicyError(file, "is not UTF-8 text") from None
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise PolicyError(file, f"is not TOML: {error}") from None
+
+
+def _parse_rule(table: Table) -> Rule:
+    rule_id = table.text("id")
+    if not rule_id:
+        raise table.fault("id", "must not be empty")
+    if rule_id.startswith("policy."):
+        raise table.fault("id", "names that begin with `policy.` are the built-in ones")
+    table.name_rule(rule_id)
+    subject = _parse_subject(table)
+    verb = table.choice("verb", _VERBS)
+    scope = parse_scope(table.text("scope", "*"))
+    if scope is None:
+        raise table.fault("scope", "must be `*`, a host, or `*.` and a host")
+    conditions = tuple(_parse_condition(one) for one in table.tables("conditions"))
+    decision = _parse_decision(table)
+    redact = table.texts("redact")
+    if isinstance(decision, Redact) and not redact:
+        raise table.fault("redact", "a redact rule must say what to redact")
+    rule = Rule(
+        id=RuleId(rule_id),
+        order=table.integer("order"),
+        enabled=table.flag("enabled", default=True),
+        subject=subject,
+        verb=verb,
+        scope=scope,
+        conditions=conditions,
+        decision=decision,
+        redact=redact,
+        is_shadow=table.choice("mode", {"enforce": False, "shadow": True}, "enforce"),
+        display=write_sentence(
+            subject=subject, verb=verb, scope=scope, conditions=conditions, decision=decision, redact=redact
+        ),
+    )
+    table.finish()
+    return rule
+
+
+def _parse_subject(table: Table) -> Subject:
+    if not table.has("subject"):
+        return Subject()
+    inner = Table(table.raw("subject"), file=table.file, rule=table.rule, key="subject")
+    kinds: dict[str, Literal["any", "workflow", "account"]] = {
+        "any": "any",
+        "workflow": "workflow",
+        "account": "account",
+    }
+    kind = inner.choice("kind", kinds)
+    subject = Subject() if kind == "any" else Subject(kind, inner.text("value"))
+    inner.finish()
+    return subject
+
+
+def _parse_condition(table: Table) -> Condition:
+    field = table.text("field")
+    if not field:
+        raise table.fault("field", "must not be empty")
+    op = table.text("op")
+    value = table.raw("value") if table.has("value") or op != "exists" else True
+    try:
+        test = compile_test(op, value)
+    except BadCondition as error:
+        raise table.fault("op" if "operator" in str(error) else "value", str(error)) from None
+    condition = Condition(
+        field=field,
+        op=op,
+        value=_as_json(value, table),
+        display=table.text("display", ""),
+        holds=test,
+    )
+    table.finish()
+    return condition
+
+
+def _parse_decision(table: Table) -> Decision:
+    plain = table.choice("decision", _PLAIN_DECISIONS)
+    if plain is None:
+        return RequireApproval(_parse_terms(table))
+    for key in _APPROVAL_KEYS:
+        if table.has(key):
+            raise table.fault(key, "belongs to a rule with decision = require_approval")
+    return plain
+
+
+def _parse_terms(table: Table) -> ApprovalTerms:
+    timeouts: dict[str, Literal["deny", "escalate"]] = {"deny": "deny", "escalate": "escalate"}
+    has_sla = table.has("sla_minutes")
+    terms = ApprovalTerms(
+        approvers=table.texts("approvers"),
+        threshold=table.integer("threshold", 1, least=1),
+        sla_minutes=table.integer("sla_minutes", least=1) if has_sla else None,
+        on_timeout=table.choice("on_timeout", timeouts, "deny"),
+        escalate_to=table.texts("escalate_to"),
+    )
+    if terms.on_timeout == "escalate" and not terms.escalate_to:
+        raise table.fault("escalate_to", "on_timeout = escalate needs somebody to escalate to")
+    if terms.on_timeout == "escalate" and not has_sla:
+        raise table.fault("sla_minutes", "on_timeout = escalate needs a deadline")
+    if terms.escalate_to and terms.on_timeout != "escalate":
+        raise table.fault("escalate_to", "has no effect unless on_timeout = escalate")
+    return terms
+
+
+def _parse_approver(table: Table) -> Approver:
+    person = table.text("id")
+    if not person:
+        raise table.fault("id", "must not be empty")
+    table.name_rule(f"approver {person}")
+    keys = table.texts("keys")
+    for key in keys:
+        try:
+            parse_public_key(key)
+        except Malformed as error:
+            raise table.fault("keys", str(error)) from None
+    approver = Approver(
+        id=PersonId(person), roles=table.texts("roles"), keys=tuple(PublicKey(key) for key in keys)
+    )
+    if not approver.keys:
+        raise table.fault("keys", "a person needs at least one public key")
+    table.finish()
+    return approver
+
+
+def _as_json(value: object, table: Table) -> object:
+    """The value as a receipt can carry it: a decimal that a double would change becomes text."""
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise table.fault("value", "must be a finite number")
+        return float(value) if Decimal(repr(float(value))) == value else str(value)
+    if isinstance(value, list):
+        return [_as_json(item, table) for item in value]
+    if isinstance(value, dict):
+        return {key: _as_json(item, table) for key, item in value.items()}
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
+        return str(value)
+    if isinstance(value, str | bool | int):
+        return value
+    raise table.fault("value", "must be text, a number, true or false, or a list of them; write dates as text")
+
+
+def _check_floor(rule: Rule, file: str) -> None:
+    if rule.verb is None:
+        return  # a rule for any verb is held at run time
+    breach = find_breach(rule, rule.verb)
+    if breach is not None:
+        raise FloorBypass(file, breach, rule.id, "decision", verb=rule.verb)
+
+
+def _refuse_duplicates(file: str, what: str, ids: list[RuleId] | list[PersonId]) -> None:
+    seen: set[str] = set()
+    for one in ids:
+        if one in seen:
+            raise PolicyError(file, f"two {what}s have this id", one, "id")
+        seen.add(one)
+
+
+def _refuse_shared_keys(file: str, approvers: tuple[Approver, ...]) -> None:
+    """Quorum counts people; a key that two of them share would make one person two."""
+    owner: dict[str, str] = {}
+    for person in approvers:
+        for key in person.keys:
+            if key in owner:
+                raise PolicyError(file, f"this key is already {owner[key]}'s", f"approver {person.id}", "keys")
+            owner[key] = person.id
