@@ -8,8 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from itertools import cycle, islice
+from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 from textwrap import dedent
 from typing import Final
@@ -33,10 +33,14 @@ ALLOW = dedent("""\
 OTHER_VERBS = ("llm_call", "http_request", "payment", "data_export", "account_change", "delete")
 
 
+class CommandFailed(Exception):
+    """Our command line refused; the message is what it said."""
+
+
 def rules(number: int, *, same_verb: bool) -> str:
     """Write a policy of this many rules, of which only the last one matches the call."""
     verbs = ("tool_call",) if same_verb else OTHER_VERBS
-    return "\n".join([*map(_rule, range(number - 1), cycle(verbs)), ALLOW])
+    return "\n".join([*map(_refusal, range(number - 1), cycle(verbs)), ALLOW])
 
 
 def our_project(folder: Path, policy: str = ALLOW) -> Path:
@@ -47,13 +51,13 @@ def our_project(folder: Path, policy: str = ALLOW) -> Path:
 
 
 def run_ours(*arguments: str) -> bytes:
-    """Run our command line and return what it wrote; an exit code other than 0 raises."""
+    """Run our command line and return what it wrote; an exit code other than 0 raises CommandFailed."""
     command = [sys.executable, "-m", "heso.cli", *arguments]
     finished = subprocess.run(
         command, env=our_environment(), cwd=STORE, capture_output=True, check=False
     )
     if finished.returncode != 0:
-        raise RuntimeError(f"{' '.join(arguments)}: {finished.stderr.decode()}")
+        raise CommandFailed(f"{' '.join(arguments)}: {finished.stderr.decode()}")
     return finished.stdout
 
 
@@ -75,12 +79,8 @@ def wheel_program(name: str) -> str:
     """Return a program of the peer's environment, which is made when it is missing."""
     program = WHEEL_ENVIRONMENT / "bin" / name
     if not program.exists():
-        making = WHEEL_ENVIRONMENT.with_suffix(".making")
-        shutil.rmtree(making, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", WHEEL_ENVIRONMENT], check=True)
-        subprocess.run(
-            [WHEEL_ENVIRONMENT / "bin" / "pip", "install", "--quiet", WHEEL], check=True
-        )
+        subprocess.run([WHEEL_ENVIRONMENT / "bin" / "pip", "install", "--quiet", WHEEL], check=True)
     return str(program)
 
 
@@ -105,3 +105,26 @@ def restore(folder: Path, pristine: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(pristine, folder)
     os.sync()
+
+
+def _refusal(number: int, verb: str) -> str:
+    return dedent(f"""\
+        [[rule]]
+        id = "refuse-{number}"
+        order = {number}
+        enabled = true
+        subject = {{ kind = "any" }}
+        verb = "{verb}"
+        scope = "*"
+        conditions = [{{ field = "cents", op = "gt", value = {1_000_000 + number} }}]
+        decision = "block"
+        """)
+
+
+def _clean_environment() -> Mapping[str, str]:
+    # Settings of whoever runs the benchmark must not reach the subjects.
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HESO_", "PYTHON"))
+    }

@@ -121,7 +121,7 @@ def draft_content(
         "policy": {
             "rule_id": policy.rule_id,
             "rule_display": policy.rule_display,
-            "matched_conditions": policy.matched_conditions,
+            "matched_conditions": list(policy.matched_conditions),
             "decision_path": str(policy.decision_path),
         },
         "trust_level": "L0",

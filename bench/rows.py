@@ -1,0 +1,159 @@
+"""The rows of the table: what is divided by what, and which side of which bar that has to be on.
+
+Rule 1: a row is data. Two rows that need the same reading share one measurement per round.
+Rule 2: the bars are the project's promises about speed; a row without a bar is shown and never judged.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.statistics import Bar, at_least, at_most
+
+SYNC = "seq 400"
+AWAIT = "aseq 300"
+ALONE = "conc 1 300"
+TASKS = {16: "conc 16 60", 256: "conc 256 8", 4096: "conc 4096 1"}
+BOTH, SINGLE = "together 300", "alone 300"
+GROWTH = "conc 16 25"
+TICKER = "ticker 0.4"
+THREADS = "threads 8 100"
+BESIDE = "beside 15"
+# The peer's log grows while it is measured, so the short-log questions are short.
+WHEEL_DEFAULT, WHEEL_RAW, WHEEL_LONG = "seq 5", "seq 10", "seq 6"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One number out of one answer."""
+
+    subject: str
+    command: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: `over` divided by `under`, held against a bar if there is one."""
+
+    name: str
+    title: str
+    over: Reading
+    under: Reading
+    bar: Bar | None = None
+
+    @property
+    def is_noise(self) -> bool:
+        """Tell whether this row compares a program with itself."""
+        return self.name.startswith("noise")
+
+    @property
+    def needs_peer(self) -> bool:
+        """Tell whether the peer has to be installed."""
+        return any("wheel" in f"{side.subject} {side.command}" for side in (self.over, self.under))
+
+
+def all_rows(receipts: Path, chain: Path, *, slow_disk: bool) -> list[Row]:
+    """Return every row; the files hold the receipts that the verifiers are given.
+
+    On a slow disk every fsync costs milliseconds and the peer makes more of them than we do, so the rows
+    against it compare CPU time instead of wall time.
+    """
+    time_of_gate = "cpu_us" if slow_disk else "median_us"
+    return [
+        *_noise(),
+        *_one_gate(),
+        *_against_the_peer(time_of_gate),
+        *_many_gates(),
+        *_policy(),
+        *_verifying(receipts, chain),
+        *_starting(),
+        *_shown(),
+    ]
+
+
+def _noise() -> Iterable[Row]:
+    for name, title, command, value in (
+        ("noise-sync", "sync gate", SYNC, "median_us"),
+        ("noise-await", "await gate", AWAIT, "median_us"),
+        ("noise-cpu", "CPU of a sync gate", SYNC, "cpu_us"),
+        ("noise-256", "256 concurrent gates", TASKS[256], "per_second"),
+    ):
+        yield _row(name, f"floor / floor: {title}", ("floor again", "floor"), (command, value))
+
+
+def _one_gate() -> Iterable[Row]:
+    sides = ("ours", "floor")
+    for kind, gates in (("sync", SYNC), ("await", AWAIT)):
+        cpu, p99 = (gates, "cpu_us"), (gates, "p99_us")
+        yield _row(kind, f"{kind} gate / floor", sides, (gates, "median_us"), at_most(1.5, 1.25))
+        yield _row(f"{kind}-cpu", f"CPU of {kind} gate / floor", sides, cpu, at_most(2, 1.5))
+        yield _row(f"{kind}-p99", f"p99 of {kind} gate / floor", sides, p99, at_most(2, 1.5))
+    sides, title = ("ours large", "ours small"), "our gate with 100,000 receipts / few"
+    yield _row("long-log", title, sides, (SYNC, "median_us"), at_most(1.15, 1.05))
+
+
+def _against_the_peer(value: str) -> Iterable[Row]:
+    ours, ours_large = (Reading(name, SYNC, value) for name in ("ours", "ours large"))
+    wheel = Reading("wheel, default key", WHEEL_DEFAULT, value)
+    yield Row("wheel-default", "wheel, default key / ours", wheel, ours, at_least(50, 80))
+    wheel = Reading("wheel", WHEEL_RAW, value)
+    yield Row("wheel-raw", "wheel, raw key / ours", wheel, ours, at_least(6, 8))
+    wheel = Reading("wheel 1000", WHEEL_LONG, value)
+    yield Row("wheel-1000", "wheel after 1,000 receipts / ours", wheel, ours, at_least(20, 40))
+    wheel, title = Reading("wheel 5000", WHEEL_LONG, value), "wheel after 5,000 receipts / ours"
+    yield Row("wheel-5000", title, wheel, ours_large, at_least(80, 150))
+
+
+def _many_gates() -> Iterable[Row]:
+    sides = ("ours", "floor")
+    for tasks, gates in TASKS.items():
+        title = f"{tasks} concurrent gates / floor, throughput"
+        yield _row(f"tasks-{tasks}", title, sides, (gates, "per_second"), at_least(0.5, 0.7))
+    over, under = (Reading("ours", gates, "per_second") for gates in (TASKS[256], ALONE))
+    yield Row("group", "256 tasks / one task, throughput", over, under, at_least(3, 5))
+    for sessions in ("one session", "two sessions"):
+        name, title = f"processes-{sessions[:3]}", f"two processes / one, {sessions}, throughput"
+        both, alone = (Reading(f"pair, {sessions}", how, "per_second") for how in (BOTH, SINGLE))
+        yield Row(name, title, both, alone, at_least(1, 1.15))
+    late = (TICKER, "late_p99_us")
+    yield _row("lateness", "event-loop lateness p99 / floor", sides, late, at_most(2, 1.5))
+
+
+def _policy() -> Iterable[Row]:
+    for verbs in ("other", "same"):
+        sides = (f"1000 rules, {verbs} verb", f"10 rules, {verbs} verb")
+        title = f"gate with 1,000 rules of {verbs} verb / 10"
+        yield _row(f"rules-{verbs}", title, sides, (SYNC, "median_us"), at_most(1.25, 1.05))
+
+
+def _verifying(receipts: Path, chain: Path) -> Iterable[Row]:
+    cpu = (f"verify {receipts}", "cpu_us")
+    yield _row("verify", "verify, CPU / floor", ("ours", "floor"), cpu, at_most(1.25, 1.1))
+    yield _row("verify-wheel", "verify, CPU / wheel", ("ours", "wheel"), cpu, at_most(1, 0.85))
+    one, two = (Reading("ours", f"chain {chain} {cores}", "seconds") for cores in (1, 2))
+    yield Row("cores", "10,000-receipt chain on 1 core / on 2", one, two, at_least(1.6, 1.8))
+
+
+def _starting() -> Iterable[Row]:
+    ours, other = (Reading("cold", f"import {whose}", "seconds") for whose in ("ours", "floor"))
+    yield Row("import", "import heso / floor's imports", ours, other, at_most(1.25, 0.9))
+    ours, other = (Reading("cold", f"verify {whose}", "seconds") for whose in ("ours", "wheel"))
+    yield Row("cold-verify", "heso verify, cold / wheel", ours, other, at_most(0.75, 0.6))
+    ours, other = (Reading("cold", f"pages {whose}", "pages") for whose in ("ours", "floor"))
+    yield Row("memory", "memory after import / floor", ours, other, at_most(1.3, 1.15))
+    after, before = (Reading("growing", GROWTH, when) for when in ("after", "before"))
+    yield Row("growth", "memory after 10,000 gates / before", after, before, at_most(1.1, 1.03))
+
+
+def _shown() -> Iterable[Row]:
+    sides, throughput = ("ours", "floor"), (THREADS, "per_second")
+    yield _row("threads", "8 threads of sync gates / floor, throughput", sides, throughput)
+    yield _row("beside", "sync gate beside a busy thread / floor", sides, (BESIDE, "median_us"))
+
+
+def _row(
+    name: str, title: str, sides: tuple[str, str], what: tuple[str, str], bar: Bar | None = None
+) -> Row:
+    over, under = (Reading(side, *what) for side in sides)
+    return Row(name, title, over, under, bar)

@@ -1,0 +1,147 @@
+"""The benchmark: integrity first, then ratios, interleaved and shuffled round by round.
+
+    python -m bench.run [--rounds N] [--quick] [--only ROW ...] [--no-peer]
+
+Exit code 0: no hard bar fails. 1: a promise broke or a hard bar fails. 2: the same program against itself differs by
+more than 15 %, so nothing counts.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.child import Answer
+from bench.integrity import PromiseBroken, check_integrity
+from bench.machine import durable_append_us, machine_facts
+from bench.projects import STORE, CommandFailed
+from bench.report import Result, format_table, write_results
+from bench.rows import Reading, Row, all_rows
+from bench.statistics import Verdict, estimate
+from bench.subjects import Scratch, Subject, SubjectFailed, make_subject
+
+ROUNDS = 15
+QUICK_ROUNDS = 5
+SLOW_DISK_US = 300
+
+Turn = tuple[str, str]
+Ask = Callable[[Turn], Answer]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the benchmark and return the exit code."""
+    options = _parse(arguments)
+    STORE.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(dir=STORE, prefix="scratch-") as folder,
+        Scratch(Path(folder)) as scratch,
+    ):
+        try:
+            return _run(options, scratch)
+        except (PromiseBroken, SubjectFailed, CommandFailed) as error:
+            _say(f"{type(error).__name__}: {error}")
+            return 1
+
+
+def _run(options: argparse.Namespace, scratch: Scratch) -> int:
+    append_us = durable_append_us(scratch.new_path())
+    promises: list[str] = []
+    for promise in check_integrity(scratch):
+        _say(promise)
+        promises.append(promise)
+    rows = _wanted(
+        all_rows(
+            scratch.receipts(500), scratch.receipts(10_000), slow_disk=append_us > SLOW_DISK_US
+        ),
+        options,
+    )
+    results = _measured(rows, options.rounds, _asking(scratch))
+    _say(format_table(results))
+    facts = [*machine_facts(append_us), f"{options.rounds} rounds"]
+    if not options.only:
+        write_results(results, facts, promises)
+    return _exit_code(results)
+
+
+def _measured(rows: Sequence[Row], rounds: int, ask: Ask) -> list[Result]:
+    """Measure; what the noise leaves open is measured once more, with twice the rounds."""
+    results = [Result(row, estimate(ratios)) for row, ratios in _ratios(rows, rounds, ask)]
+    retried = [result.row for result in results if result.verdict is Verdict.RETRY]
+    if not retried:
+        return results
+    _say(f"again, with {2 * rounds} rounds: {', '.join(row.name for row in retried)}")
+    again = {
+        row: Result(row, estimate(ratios)) for row, ratios in _ratios(retried, 2 * rounds, ask)
+    }
+    return [again.get(result.row, result) for result in results]
+
+
+def _ratios(rows: Sequence[Row], rounds: int, ask: Ask) -> list[tuple[Row, list[float]]]:
+    turns = sorted({(side.subject, side.command) for row in rows for side in (row.over, row.under)})
+    for turn in turns:  # start and warm everybody up before anybody is measured
+        ask(turn)
+    ratios: dict[Row, list[float]] = defaultdict(list)
+    for number in range(rounds):
+        _say(f"round {number + 1} of {rounds}")
+        random.shuffle(turns)
+        answers = {turn: ask(turn) for turn in turns}
+        for row in rows:
+            ratios[row].append(_value(row.over, answers) / _value(row.under, answers))
+    return list(ratios.items())
+
+
+def _value(reading: Reading, answers: dict[Turn, Answer]) -> float:
+    return answers[reading.subject, reading.command][reading.value]
+
+
+def _asking(scratch: Scratch) -> Ask:
+    subjects: dict[str, Subject] = {}
+
+    def ask(turn: Turn) -> Answer:
+        name, command = turn
+        if name not in subjects:
+            subjects[name] = make_subject(name, scratch)
+        return subjects[name].ask(command)
+
+    return ask
+
+
+def _wanted(rows: Sequence[Row], options: argparse.Namespace) -> list[Row]:
+    return [
+        row
+        for row in rows
+        if (not options.only or row.name in options.only)
+        and not (options.no_peer and row.needs_peer)
+    ]
+
+
+def _exit_code(results: Sequence[Result]) -> int:
+    if any(result.is_void for result in results):
+        _say(
+            "void: the floor against itself is off by more than 15 %; run again on a quieter machine"
+        )
+        return 2
+    return int(any(result.verdict is Verdict.FAIL for result in results))
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.run", description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument(
+        "--quick", dest="rounds", action="store_const", const=QUICK_ROUNDS, help="few rounds"
+    )
+    parser.add_argument("--only", nargs="+", metavar="ROW", help="names from the last column")
+    parser.add_argument("--no-peer", action="store_true", help="leave the reference wheel out")
+    return parser.parse_args(arguments)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

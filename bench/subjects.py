@@ -1,0 +1,312 @@
+"""The parent's side: long-lived subjects that are asked one command at a time.
+
+Rule 1: only one subject works at a time, so nobody pays for another's CPU or fsync.
+Rule 2: the floor and our own gates are warmed up until SQLite reuses its WAL: a first commit says little.
+Rule 3: the peer's log is put back to its length before each of its turns; ours only grows, which is to our cost.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from json import loads
+from pathlib import Path
+from shutil import copytree
+from statistics import median
+from typing import IO, Protocol, Self, cast
+
+from bench.child import Answer
+from bench.floor import Floor
+from bench.projects import (
+    ALLOW,
+    STORE,
+    WHEEL_ENVIRONMENT,
+    our_environment,
+    our_project,
+    restore,
+    rules,
+    wheel_environment,
+    wheel_program,
+    wheel_project,
+)
+from bench.workload import next_arguments, refund
+
+WARM_UP = "seq 3000"
+SHORT_WARM_UP = "seq 300"
+LARGE_LOG = "conc 512 200"
+COLD_STARTS = 3
+GROWTH_TURNS = 25
+
+IMPORTS = {
+    "floor": "import orjson, blake3, nacl.bindings, sqlite3, asyncio",
+    "ours": "import heso",
+}
+PRINT_PAGES = "print(open('/proc/self/statm').read().split()[1])"
+
+
+class SubjectFailed(Exception):
+    """A child ended before it answered; the message is what it said last."""
+
+
+class Subject(Protocol):
+    """Somebody who can be asked."""
+
+    def ask(self, command: str) -> Answer: ...
+
+
+class Child:
+    """One process that speaks the line protocol of `bench.child`."""
+
+    def __init__(
+        self, arguments: Sequence[str], *, environment: Mapping[str, str], log: Path
+    ) -> None:
+        self._log = log
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                arguments,
+                env=environment,
+                cwd=STORE,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        self._commands = cast("IO[str]", self._process.stdin)
+        self.lines = cast("IO[str]", self._process.stdout)
+        self.answer()
+
+    def ask(self, command: str) -> Answer:
+        """Send a command and wait for its answer."""
+        self.tell(command)
+        return self.answer()
+
+    def tell(self, command: str) -> None:
+        """Send a command."""
+        self._commands.write(command + "\n")
+        self._commands.flush()
+
+    def answer(self) -> Answer:
+        """Wait for the answer to the command that was sent last."""
+        line = self.lines.readline()
+        if not line:
+            raise SubjectFailed(self._log.read_text()[-2000:])
+        answer: Answer = loads(line)
+        return answer
+
+    def kill(self) -> None:
+        """End the process the hard way: SIGKILL, in the middle of whatever it does."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Scratch:
+    """A folder that is empty at the start, and the children that live in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._children = ExitStack()
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._children.close()
+
+    def new_path(self) -> Path:
+        """Return a path that nobody has used."""
+        self._count += 1
+        return self._folder / str(self._count)
+
+    def floor(self, *warm_up: str) -> Child:
+        """Start a floor."""
+        folder = self.new_path()
+        folder.mkdir()
+        return self._start(sys.executable, "floor", str(folder), *warm_up)
+
+    def ours(self, project: Path, *warm_up: str, session: str = "") -> Child:
+        """Start heso on a project."""
+        return self._start(sys.executable, "ours", str(project), *warm_up, session=session)
+
+    def wheel(self, project: Path, *warm_up: str) -> Child:
+        """Start the peer on a project."""
+        return self._start(wheel_program("python"), "wheel", str(project), *warm_up)
+
+    def receipts(self, number: int) -> Path:
+        """Write a chain of the floor's receipts to a JSONL file."""
+        folder = self.new_path()
+        folder.mkdir()
+        floor = Floor(folder)
+        gate = floor.gated(refund)
+        for _ in range(number):
+            gate(**next_arguments())
+        file = folder / "receipts.jsonl"
+        file.write_bytes(b"\n".join(floor.receipts()) + b"\n")
+        return file
+
+    def _start(self, python: str, *arguments: str, session: str = "") -> Child:
+        module, folder, *warm_up = arguments
+        # -P: the folder we are in is no package root; only the environment says what `heso` is.
+        child = Child(
+            [python, "-P", "-m", "bench.child", module, folder, session],
+            environment=wheel_environment() if module == "wheel" else our_environment(),
+            log=self.new_path(),
+        )
+        self._children.callback(child.kill)
+        for command in warm_up:
+            child.ask(command)
+        return child
+
+
+class Pair:
+    """Two processes on one ledger: one of them alone, or both at once."""
+
+    def __init__(self, first: Child, second: Child) -> None:
+        self._children = (first, second)
+
+    def ask(self, command: str) -> Answer:
+        """Answer `alone N` and `together N` (N gates each) with gates per second."""
+        how, number = command.split()
+        working = self._children[:1] if how == "alone" else self._children
+        start = time.perf_counter()
+        for child in working:
+            child.tell(f"seq {number}")
+        for child in working:
+            child.answer()
+        return {"per_second": len(working) * int(number) / (time.perf_counter() - start)}
+
+
+class Restored:
+    """The peer, its log put back to what it was before every question."""
+
+    def __init__(self, child: Child, project: Path, pristine: Path) -> None:
+        self._child, self._project, self._pristine = child, project, pristine
+
+    def ask(self, command: str) -> Answer:
+        """Restore, then ask."""
+        restore(self._project, self._pristine)
+        return self._child.ask(command)
+
+
+class Growing:
+    """A new project and a new process for each question: how much memory do many gates leave behind?"""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+
+    def ask(self, command: str) -> Answer:
+        """Answer with resident kilobytes before and after asking the command 25 times.
+
+        In turns, because a command holds the arguments of all its calls while it runs.
+        """
+        child = self._scratch.ours(our_project(self._scratch.new_path()), SHORT_WARM_UP, command)
+        before = child.ask("rss")["kilobytes"]
+        for _ in range(GROWTH_TURNS):
+            child.ask(command)
+        after = child.ask("rss")["kilobytes"]
+        child.kill()
+        return {"before": before, "after": after}
+
+
+class ColdStarts:
+    """Programs that start, do one thing and end."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._receipt = str(scratch.receipts(1))
+
+    def ask(self, command: str) -> Answer:
+        """Run a program a few times; answer with the wall time, and the number it printed if it prints one."""
+        environment = wheel_environment() if command.endswith("wheel") else our_environment()
+        program = self._program(command)
+        took: list[float] = []
+        printed = b""
+        for _ in range(COLD_STARTS):
+            start = time.perf_counter()
+            printed = subprocess.run(
+                program,
+                env=environment,
+                cwd=STORE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                check=True,
+            ).stdout
+            took.append(time.perf_counter() - start)
+        pages = int(printed) if command.startswith("pages") else 0
+        return {"seconds": median(took), "pages": pages}
+
+    def _program(self, command: str) -> Sequence[str]:
+        python = [sys.executable, "-P"]
+        match command.split():
+            case ["import", whose]:
+                return [*python, "-c", IMPORTS[whose]]
+            case ["pages", whose]:
+                return [*python, "-c", f"{IMPORTS[whose]}; {PRINT_PAGES}"]
+            case ["verify", "ours"]:
+                return [*python, "-m", "heso.cli", "verify", self._receipt]
+            case _:
+                return [wheel_program("heso"), "verify", self._receipt]
+
+
+def make_subject(name: str, scratch: Scratch) -> Subject:
+    """Start the subject of this name; a KeyError is a name that no table knows."""
+    return MAKERS[name](scratch)
+
+
+def _floor(scratch: Scratch) -> Subject:
+    return scratch.floor(WARM_UP)
+
+
+def _ours(warm_up: Sequence[str], policy: str, scratch: Scratch) -> Subject:
+    return scratch.ours(our_project(scratch.new_path(), policy), *warm_up)
+
+
+def _pair(sessions: tuple[str, str], scratch: Scratch) -> Subject:
+    project = our_project(scratch.new_path())
+    first, second = (scratch.ours(project, SHORT_WARM_UP, session=name) for name in sessions)
+    return Pair(first, second)
+
+
+def _wheel(raw_key: bool, receipts: int, scratch: Scratch) -> Subject:
+    pristine = _grown_wheel(receipts, scratch) if receipts else scratch.new_path()
+    if not receipts:
+        wheel_project(pristine, raw_key=raw_key)
+    project = scratch.new_path()
+    copytree(pristine, project)
+    return Restored(scratch.wheel(project), project, pristine)
+
+
+def _grown_wheel(receipts: int, scratch: Scratch) -> Path:
+    """Return a peer project with this many receipts. Growing one takes minutes, so it is kept between runs."""
+    kept = STORE / f"{WHEEL_ENVIRONMENT.name}-{receipts}-receipts"
+    if not kept.exists():
+        project = wheel_project(scratch.new_path(), raw_key=True)
+        scratch.wheel(project, f"seq {receipts}").kill()
+        project.rename(kept)
+    return kept
+
+
+def _rules(number: int, *, same_verb: bool) -> Callable[[Scratch], Subject]:
+    return partial(_ours, (SHORT_WARM_UP,), rules(number, same_verb=same_verb))
+
+
+MAKERS: Mapping[str, Callable[[Scratch], Subject]] = {
+    "floor": _floor,
+    "floor again": _floor,
+    "ours": partial(_ours, (WARM_UP,), ALLOW),
+    "ours small": partial(_ours, (SHORT_WARM_UP,), ALLOW),
+    "ours large": partial(_ours, (LARGE_LOG, SHORT_WARM_UP), ALLOW),
+    "pair, one session": partial(_pair, ("bench", "bench")),
+    "pair, two sessions": partial(_pair, ("left", "right")),
+    "10 rules, other verb": _rules(10, same_verb=False),
+    "1000 rules, other verb": _rules(1000, same_verb=False),
+    "10 rules, same verb": _rules(10, same_verb=True),
+    "1000 rules, same verb": _rules(1000, same_verb=True),
+    "wheel, default key": partial(_wheel, False, 0),
+    "wheel": partial(_wheel, True, 0),
+    "wheel 1000": partial(_wheel, True, 1000),
+    "wheel 5000": partial(_wheel, True, 5000),
+    "growing": Growing,
+    "cold": ColdStarts,
+}

@@ -1,0 +1,1 @@
+"""The gate: capture, evaluate, sign, append, and only then the body."""

@@ -1,0 +1,73 @@
+"""From a call's arguments to names: what Python itself would bind, defaults included, `self` and `cls` left out.
+
+A `**kwargs` parameter gives its entries under their own names, so that policy sees `amount` however it was passed.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class Binder:
+    """Binds calls of one function. Made once, when the function is decorated."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._signature = inspect.signature(function)
+        parameters = list(self._signature.parameters.values())
+        self._receiver = _receiver(function, parameters)
+        self._is_plain = all(p.kind not in _VARIADIC for p in parameters)
+        self._positional = tuple(p.name for p in parameters if p.kind in _POSITIONAL)
+        self._positional_only = frozenset(
+            p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY
+        )
+        self._defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self._names = frozenset(p.name for p in parameters)
+
+    @property
+    def accepts_any_name(self) -> bool:
+        return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in self._signature.parameters.values())
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters that become fields."""
+        return self._names - {self._receiver}
+
+    def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
+        """The arguments by name. Raises the `TypeError` that the call itself would raise."""
+        if self._is_plain and len(args) <= len(self._positional):
+            bound = {**self._defaults, **dict(zip(self._positional, args, strict=False)), **kwargs}
+            if (
+                len(bound) == len(self._names)
+                and self._names.issuperset(kwargs)
+                and kwargs.keys().isdisjoint(self._positional[: len(args)])
+                and kwargs.keys().isdisjoint(self._positional_only)
+            ):
+                bound.pop(self._receiver, None)
+                return bound
+        return self._bind_exactly(args, kwargs)
+
+    def _bind_exactly(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
+        call = self._signature.bind(*args, **kwargs)
+        call.apply_defaults()
+        bound: dict[str, object] = {}
+        for name, value in call.arguments.items():
+            if self._signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                for key in value:
+                    if key in bound:
+                        raise TypeError(f"the argument {key!r} is given twice: by position and in **{name}")
+                bound.update(value)
+            elif name != self._receiver:
+                bound[name] = value
+        return bound
+
+
+def _receiver(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> str:
+    """The name of `self` or `cls`: the first parameter of a function that was defined in a class."""
+    owner = getattr(function, "__qualname__", "").rpartition(".")[0]
+    is_method = bool(owner) and not owner.endswith("<locals>")
+    if is_method and parameters and parameters[0].name in ("self", "cls", "mcs"):
+        return parameters[0].name
+    return ""

@@ -1,0 +1,94 @@
+"""What is going on around a gated call: the step it belongs to, the action it is, the gate it goes through."""
+
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from heso.core.encoding import Digest
+
+if TYPE_CHECKING:
+    from heso.async_gate.pipeline import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Names that calls inherit. None is the project's own."""
+
+    workflow: str | None = None
+    account: str | None = None
+    session: str | None = None
+
+
+_step: ContextVar[Step] = ContextVar("heso_step", default=Step())
+_action: ContextVar[Digest | None] = ContextVar("heso_action", default=None)
+
+
+def current_step() -> Step:
+    return _step.get()
+
+
+def current_action_hash() -> Digest | None:
+    """Inside a gated body: the hash of the receipt that admitted it. Elsewhere None."""
+    return _action.get()
+
+
+def enter_action(action_hash: Digest) -> Token[Digest | None]:
+    return _action.set(action_hash)
+
+
+def leave_action(token: Token[Digest | None]) -> None:
+    _action.reset(token)
+
+
+class step:  # noqa: N801  # used as `with heso.step(...)`, like contextlib's
+    """Names the workflow, account or session of the calls made inside; for `with` and `async with`.
+
+    Steps nest: what an inner one leaves out comes from the outer one. Tasks and threads started inside with the
+    current context inherit it. The session is the chain the receipts go to; it defaults to the workflow.
+    """
+
+    def __init__(
+        self, *, workflow: str | None = None, account: str | None = None, session: str | None = None
+    ) -> None:
+        for name, value in (("workflow", workflow), ("account", account), ("session", session)):
+            if value is not None and (not isinstance(value, str) or not value):
+                raise ValueError(f"{name} must be non-empty text")
+        self._wanted = Step(workflow, account, session)
+        self._tokens: list[Token[Step]] = []
+
+    def __enter__(self) -> Self:
+        outer, wanted = _step.get(), self._wanted
+        inner = Step(
+            wanted.workflow or outer.workflow,
+            wanted.account or outer.account,
+            wanted.session or (None if wanted.workflow else outer.session),
+        )
+        self._tokens.append(_step.set(inner))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _step.reset(self._tokens.pop())
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+class _Installed:
+    gate: "Gate | None" = None
+
+
+def install_gate(gate: "Gate | None") -> None:
+    """Make `gate` the process's gate; None closes the door."""
+    _Installed.gate = gate
+
+
+def installed_gate() -> "Gate | None":
+    return _Installed.gate

@@ -1,0 +1,158 @@
+"""The way of one action, on one screen: capture, evaluate, sign, append, and what the caller is told.
+
+A body runs only after `admit` or `admit_inline` has returned a `Permit`. Whatever else happens (refused, suspended,
+unsignable, unwritable, unreadable arguments, a bug of ours) is raised, and the body does not run.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import assert_never
+
+from heso.async_gate.context import Step, current_step
+from heso.async_gate.errors import BlockedError, GateError, SuspendedError
+from heso.async_gate.stages import (
+    Call,
+    Captured,
+    Evaluated,
+    admission_of,
+    capture,
+    evaluate,
+    policy_entry,
+    sign,
+)
+from heso.core.encoding import Digest
+from heso.core.errors import HesoError
+from heso.core.instant import format_instant
+from heso.core.receipt import Receipt
+from heso.core.redaction import format_sidecar
+from heso.policy.evaluate import evaluate_action
+from heso.policy.model import Allow, Block, Outcome, Policy, Redact, RequireApproval
+from heso.ports import Appended, Batch, Clock, Dice, Heads, Ledger, Reveals, Seal, Signer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """Leave to run one action once. `receipt` is on disk; `captured` is what it was given for."""
+
+    receipt: Receipt
+    outcome: Outcome
+    captured: Captured
+
+    @property
+    def action_hash(self) -> Digest:
+        return self.receipt.action_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """Everything an action passes through. Frozen: a gate never changes its policy or its key."""
+
+    policy: Policy
+    signer: Signer
+    ledger: Ledger
+    reveals: Reveals
+    clock: Clock
+    dice: Dice
+    project: Step
+    is_blocking: bool = True
+    default_sla_minutes: int = 24 * 60
+
+    async def admit(self, call: Call) -> Permit:
+        """Take one action through the gate. When this returns, its receipt is on disk.
+
+        Raises `BlockedError`, `SuspendedError`, or `GateError` for any fault.
+        """
+        with _faults_of(call):
+            evaluated = self._evaluate(call)
+            if evaluated.redacted.record is not None:
+                await _in_thread(lambda: self._keep_reveals(evaluated))
+            appended = await self.ledger.append(self._seal(evaluated))
+        return _conclude(evaluated, appended)
+
+    def admit_inline(self, call: Call) -> Permit:
+        """The same, in the calling thread."""
+        with _faults_of(call):
+            evaluated = self._evaluate(call)
+            if evaluated.redacted.record is not None:
+                self._keep_reveals(evaluated)
+            appended = self.ledger.append_inline(self._seal(evaluated))
+        return _conclude(evaluated, appended)
+
+    def peek(self, call: Call) -> Outcome:
+        """What policy would say now. Writes nothing, asks nobody."""
+        with _faults_of(call):
+            return evaluate_action(self._capture(call).action, self.policy)
+
+    def enter_policy(self) -> None:
+        """Put this gate's policy on the ledger, unless it is the newest there already."""
+
+        def seal(heads: Heads) -> Batch:
+            if heads.policy_hash == self.policy.hash:
+                return Batch(())
+            entry = policy_entry(heads, self.signer, self.policy, self.clock.now())
+            return Batch((entry,), policy=self.policy.text)
+
+        self.ledger.append_inline(seal)
+
+    def _capture(self, call: Call) -> Captured:
+        return capture(call, step=current_step(), project=self.project, at=self.clock.now())
+
+    def _evaluate(self, call: Call) -> Evaluated:
+        return evaluate(
+            self._capture(call),
+            self.policy,
+            draw=self.dice.draw,
+            default_sla_minutes=self.default_sla_minutes,
+            is_blocking=self.is_blocking,
+        )
+
+    def _seal(self, evaluated: Evaluated) -> Seal:
+        return lambda heads: sign(evaluated, heads, self.signer, self.policy)
+
+    def _keep_reveals(self, evaluated: Evaluated) -> None:
+        record = evaluated.redacted.record
+        if record is not None:
+            self.reveals.keep(
+                Digest(str(record["merkle_root"])), format_sidecar(evaluated.redacted.reveals)
+            )
+
+
+def _conclude(evaluated: Evaluated, appended: tuple[Appended, ...]) -> Permit:
+    """The receipt is on disk: either the body may run, or the caller is told why not."""
+    receipt = admission_of(evaluated, tuple(one.receipt for one in appended))
+    permit = Permit(receipt=receipt, outcome=evaluated.outcome, captured=evaluated.captured)
+    if evaluated.is_observed:
+        return permit
+    tool = evaluated.captured.action.tool_name
+    outcome = evaluated.outcome
+    match outcome.decision:
+        case Allow() | Redact():
+            return permit
+        case Block():
+            raise BlockedError(tool, outcome.rule_id, outcome.display, receipt.action_hash)
+        case RequireApproval():
+            expires_at = "" if evaluated.request is None else format_instant(evaluated.request.expires_at)
+            raise SuspendedError(tool, receipt.action_hash, outcome.rule_id, expires_at)
+        case _:
+            assert_never(outcome.decision)
+
+
+@contextmanager
+def _faults_of(call: Call) -> Iterator[None]:
+    """Whatever goes wrong before the receipt is on disk is a `GateError`: the body does not run."""
+    try:
+        yield
+    except GateError:
+        raise
+    except HesoError as error:
+        raise GateError(call.tool_name, str(error), error.next_step) from error
+    except Exception as error:
+        why = f"the gate failed ({type(error).__name__})"
+        raise GateError(call.tool_name, why, "see the cause, and report it") from error
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    from anyio import to_thread  # noqa: PLC0415  # only redacted actions need it; it is slow to import
+
+    await to_thread.run_sync(work)

@@ -1,0 +1,314 @@
+"""The stages of one action. Each takes what the one before it made, so the wrong order does not type-check.
+
+    capture   Call      -> Captured    arguments frozen as JSON values, who and when
+    evaluate  Captured  -> Evaluated   what policy says; hidden values replaced by commitments
+    sign      Evaluated -> Batch       receipts that fit the chains' ends, inside the ledger's transaction
+    append    Batch     -> Appended    on disk (the ledger's own promise)
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NewType
+
+import orjson
+
+from heso.async_gate.context import Step
+from heso.async_gate.errors import CaptureError
+from heso.async_gate.snapshot import Unfit, snapshot_fields
+from heso.core.canonical import canonical_bytes
+from heso.core.chain import next_block
+from heso.core.encoding import Digest, PublicKey
+from heso.core.hashing import digest
+from heso.core.instant import MINUTE, Instant, format_instant
+from heso.core.receipt import (
+    Action,
+    DecisionPath,
+    Json,
+    PolicyRecord,
+    Receipt,
+    SessionId,
+    Verb,
+    draft_content,
+    draft_suspension,
+    seal_receipt,
+)
+from heso.core.redaction import Redacted, redact_fields
+from heso.core.ticket import Ticket
+from heso.policy.evaluate import decision_path, evaluate_action
+from heso.policy.model import ApprovalTerms, Outcome, Policy, RequireApproval
+from heso.ports import Batch, Entry, Heads, Signer
+
+POLICY_SESSION = SessionId("heso.policy")
+LIFECYCLE_PREFIX = "lifecycle:"
+TOKEN_BYTES = 16
+_NO_CONTEXT = digest(b"")
+
+ResumeToken = NewType("ResumeToken", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call an agent is about to make. `fields` are its arguments by name; any Python values.
+
+    `redact` lists dotted paths into them that no receipt may show. Names left None come from the surrounding
+    `heso.step`, else from the project.
+    """
+
+    tool_name: str
+    fields: Mapping[str, object]
+    verb: Verb | str = Verb.TOOL_CALL
+    target_host: str | None = None
+    redact: tuple[str, ...] = ()
+    workflow: str | None = None
+    account: str | None = None
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """The call as it will be judged: nothing that happens to its arguments from now on matters."""
+
+    action: Action
+    session: SessionId
+    at: Instant
+    redact: tuple[str, ...]
+    is_mutable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a suspended action asks for. `token` is the secret that resuming will have to show."""
+
+    terms: ApprovalTerms
+    token: ResumeToken
+    expires_at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """The call, what policy says, and the action as receipts may show it.
+
+    `request` is set when people must be asked. `is_observed` means the answer is recorded and not enforced.
+    """
+
+    captured: Captured
+    outcome: Outcome
+    shown: Action
+    redacted: Redacted
+    request: Request | None
+    is_observed: bool
+
+
+def capture(call: Call, *, step: Step, project: Step, at: Instant) -> Captured:
+    """Freeze a call. Raises `CaptureError` when its arguments or names have no exact form."""
+    try:
+        fields, is_mutable = snapshot_fields(call.fields)
+        verb = Verb(call.verb)
+    except Unfit as unfit:
+        path = ".".join(unfit.path)
+        raise CaptureError(call.tool_name, f"the argument `{path}` {unfit.why}") from None
+    except ValueError:
+        raise CaptureError(
+            call.tool_name, f"{call.verb!r} is not a verb", f"use one of {', '.join(Verb)}"
+        ) from None
+    except Exception as error:
+        why = f"its arguments could not be read ({type(error).__name__})"
+        raise CaptureError(call.tool_name, why, "do not change arguments while they are passed") from error
+    workflow = call.workflow or step.workflow or project.workflow or ""
+    action = Action(
+        verb=verb,
+        tool_name=call.tool_name,
+        workflow=workflow,
+        account=call.account or step.account or project.account or "",
+        fields=fields,
+        target_host=call.target_host,
+    )
+    session = call.session or (None if call.workflow else step.session) or workflow
+    _refuse_bad_names(action, session)
+    return Captured(
+        action=action, session=SessionId(session), at=at, redact=call.redact, is_mutable=is_mutable
+    )
+
+
+def _refuse_bad_names(action: Action, session: str) -> None:
+    names = (action.tool_name, action.workflow, action.account, session, action.target_host or "")
+    for name in names:
+        if not name.isascii():
+            try:
+                name.encode()
+            except UnicodeEncodeError:
+                raise CaptureError("the call", "a name in it is not valid Unicode") from None
+    if session == POLICY_SESSION or session.startswith(LIFECYCLE_PREFIX):
+        raise CaptureError(action.tool_name, f"the session name {session!r} is heso's own", "use another")
+
+
+def evaluate(
+    captured: Captured,
+    policy: Policy,
+    *,
+    draw: Callable[[int], bytes],
+    default_sla_minutes: int,
+    is_blocking: bool,
+) -> Evaluated:
+    """Ask the policy, and replace what must not be shown. Conditions see the real values."""
+    outcome = evaluate_action(captured.action, policy)
+    paths = (*captured.redact, *outcome.redact)
+    if paths:
+        redacted = redact_fields(captured.action.fields, paths, draw_salt=lambda: draw(32))
+        shown = replace(captured.action, fields=redacted.fields)
+    else:
+        redacted = Redacted(fields=captured.action.fields, record=None)
+        shown = captured.action
+    request = None
+    if isinstance(outcome.decision, RequireApproval) and is_blocking:
+        terms = outcome.decision.terms
+        minutes = terms.sla_minutes or default_sla_minutes
+        request = Request(
+            terms=terms,
+            token=ResumeToken("rt_" + draw(TOKEN_BYTES).hex()),
+            expires_at=Instant(captured.at + minutes * MINUTE),
+        )
+    return Evaluated(
+        captured=captured,
+        outcome=outcome,
+        shown=shown,
+        redacted=redacted,
+        request=request,
+        is_observed=not is_blocking,
+    )
+
+
+def sign(evaluated: Evaluated, heads: Heads, signer: Signer, policy: Policy) -> Batch:
+    """The receipts of one action, fitted to the chains' ends; the action's own is `admission_of` the batch.
+
+    A policy that is not yet the ledger's newest is entered first, so every receipt follows its policy.
+    """
+    at = evaluated.captured.at
+    receipt = _seal_action(evaluated, heads, signer)
+    entries = [Entry(receipt=receipt, policy_hash=policy.hash, at=at)]
+    ticket = None
+    if evaluated.request is not None:
+        ticket = _open_ticket(evaluated, evaluated.request, receipt, policy)
+        link = _seal_suspension(ticket, evaluated.request, receipt, signer, policy)
+        entries.append(Entry(receipt=link, policy_hash=policy.hash, at=at))
+    if heads.policy_hash == policy.hash:
+        return Batch(tuple(entries), ticket)
+    return Batch((policy_entry(heads, signer, policy, at), *entries), ticket, policy.text)
+
+
+def admission_of(evaluated: Evaluated, receipts: tuple[Receipt, ...]) -> Receipt:
+    """The action's own receipt among those of its batch."""
+    return receipts[-1] if evaluated.request is None else receipts[-2]
+
+
+def policy_entry(heads: Heads, signer: Signer, policy: Policy, at: Instant) -> Entry:
+    """The signed note that a policy came into force."""
+    action = Action(
+        verb=Verb.TOOL_CALL,
+        tool_name=POLICY_SESSION,
+        workflow=POLICY_SESSION,
+        account=POLICY_SESSION,
+        fields={"policy_hash": policy.hash, "replaces": heads.policy_hash},
+    )
+    record = PolicyRecord(
+        rule_id="policy.loaded",
+        rule_display="This policy is in force from here on.",
+        matched_conditions=(),
+        decision_path=DecisionPath.ALLOW,
+    )
+    content = draft_content(
+        action,
+        record,
+        captured_at=format_instant(at),
+        operator=signer.public_key,
+        chain=next_block(POLICY_SESSION, heads.head(POLICY_SESSION)),
+    )
+    return Entry(receipt=seal_receipt(content, signer), policy_hash=policy.hash, at=at)
+
+
+def _seal_action(evaluated: Evaluated, heads: Heads, signer: Signer) -> Receipt:
+    captured, outcome = evaluated.captured, evaluated.outcome
+    matched: list[Json] = list(outcome.matched)
+    if evaluated.is_observed:
+        matched.append({"field": "gate.blocking", "op": "eq", "value": False})
+    content = draft_content(
+        evaluated.shown,
+        PolicyRecord(
+            rule_id=outcome.rule_id,
+            rule_display=outcome.display,
+            matched_conditions=matched,
+            decision_path=decision_path(outcome.decision),
+        ),
+        captured_at=format_instant(captured.at),
+        operator=signer.public_key,
+        chain=next_block(captured.session, heads.head(captured.session)),
+        redaction=evaluated.redacted.record,
+    )
+    return seal_receipt(content, signer)
+
+
+def _open_ticket(evaluated: Evaluated, request: Request, asked: Receipt, policy: Policy) -> Ticket:
+    captured = evaluated.captured
+    record = evaluated.redacted.record
+    return Ticket(
+        action_hash=asked.action_hash,
+        lifecycle_session=SessionId(LIFECYCLE_PREFIX + asked.action_hash),
+        session_id=captured.session,
+        tool_name=captured.action.tool_name,
+        workflow=captured.action.workflow,
+        account=captured.action.account,
+        rule_id=evaluated.outcome.rule_id,
+        policy_hash=policy.hash,
+        fields_json=canonical_bytes(dict(evaluated.shown.fields)),
+        terms_json=orjson.dumps(_terms(request.terms)),
+        reveal_root=None if record is None else Digest(str(record["merkle_root"])),
+        resume_token=request.token,
+        suspended_at=captured.at,
+        expires_at=request.expires_at,
+    )
+
+
+def _seal_suspension(
+    ticket: Ticket, request: Request, asked: Receipt, signer: Signer, policy: Policy
+) -> Receipt:
+    terms = request.terms
+    minutes = (request.expires_at - ticket.suspended_at) // MINUTE
+    approval: Json = {
+        "sla": f"PT{minutes}M",
+        "expires_at": format_instant(request.expires_at),
+        "on_timeout": terms.on_timeout,
+        "approver_pubkeys": list(_keys_of(terms.approvers, policy)),
+    }
+    if terms.escalate_to:
+        approval["escalation"] = {"after": f"PT{minutes}M", "to": list(terms.escalate_to)}
+    suspension: Json = {
+        "resume_token_hash": digest(request.token.encode()),
+        "context_ref": {
+            "scheme": "customer",
+            "key": ticket.session_id,
+            "hash": digest(ticket.fields_json) if ticket.fields_json != b"{}" else _NO_CONTEXT,
+        },
+        "policy": {"policy_id": "heso.toml", "policy_hash": policy.hash, "rule": ticket.rule_id},
+        "approval": approval,
+    }
+    chain = next_block(ticket.lifecycle_session, None)
+    return seal_receipt(draft_suspension(asked.content, chain=chain, suspension=suspension), signer)
+
+
+def _keys_of(approvers: tuple[str, ...], policy: Policy) -> tuple[PublicKey, ...]:
+    """The keys of everybody who may say yes; nobody named means everybody on the roster."""
+    return tuple(
+        key
+        for person in policy.approvers
+        if not approvers or not {person.id, *person.roles}.isdisjoint(approvers)
+        for key in person.keys
+    )
+
+
+def _terms(terms: ApprovalTerms) -> Json:
+    return {
+        "approvers": list(terms.approvers),
+        "threshold": terms.threshold,
+        "on_timeout": terms.on_timeout,
+        "escalate_to": list(terms.escalate_to),
+    }

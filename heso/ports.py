@@ -1,0 +1,222 @@
+"""What heso needs from the world, as small protocols. Each promise stands on its method.
+
+Rule: whoever implements a port passes the conformance suite in `heso.testing`; whoever uses one may rely on its
+promise and on nothing else.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from heso.core.chain import Head
+from heso.core.encoding import Digest, PublicKey
+from heso.core.errors import HesoError
+from heso.core.instant import Instant
+from heso.core.receipt import Receipt, SessionId
+from heso.core.ticket import Ticket
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> Instant:
+        """Wall-clock time, UTC. May jump; nothing may rely on it growing."""
+        ...
+
+
+class Dice(Protocol):
+    """Randomness fit for keys and salts."""
+
+    def draw(self, size: int) -> bytes:
+        """`size` fresh bytes from a cryptographic source."""
+        ...
+
+
+class Signer(Protocol):
+    """Holds the operator's key: in memory, in another process, in a device.
+
+    `sign` is called inside the ledger's write transaction, because a receipt signs its place in the chain. It
+    should answer within a few milliseconds: while it thinks, every other writer of the project waits.
+    """
+
+    @property
+    def public_key(self) -> PublicKey: ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64-byte Ed25519 signature of `message`. Any exception means: not signed, and nothing is appended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One receipt on its way into the ledger. `policy_hash` is the policy it was decided under."""
+
+    receipt: Receipt
+    policy_hash: Digest
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is written together or not at all. `policy` is the text of a policy that comes into force with it."""
+
+    entries: tuple[Entry, ...]
+    ticket: Ticket | None = None
+    policy: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A receipt on disk: its place in the audit chain, counted from 0, and that entry's hash."""
+
+    position: int
+    entry_hash: Digest
+    receipt: Receipt
+
+
+class Heads(Protocol):
+    """The ends of the chains, as they are while nobody else can write."""
+
+    @property
+    def policy_hash(self) -> Digest | None:
+        """The policy of the newest entry; None for an empty ledger."""
+        ...
+
+    def head(self, session: SessionId) -> Head | None:
+        """The last receipt of a session; None when it has none."""
+        ...
+
+
+Seal = Callable[[Heads], Batch]
+"""Makes a batch that fits the ends it is shown. Pure but for signing; it may be called more than once, so it must
+not have effects. What it raises is raised to the caller of `append`, and nothing is written."""
+
+
+class Ledger(Protocol):
+    """The append-only ledger of a project. Any number of threads, tasks and processes may append at once."""
+
+    async def append(self, seal: Seal) -> tuple[Appended, ...]:
+        """Write what `seal` makes. When this returns, all of it is on disk.
+
+        `NotWritten`: nothing was written. `Unacknowledged`, or cancellation while waiting: unknown, ask by hash.
+        """
+        ...
+
+    def append_inline(self, seal: Seal) -> tuple[Appended, ...]:
+        """The same from synchronous code, in the calling thread."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was accepted, then let go of the file. Appending afterwards raises `NotWritten`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A stored receipt with its audit entry, both as the exact bytes that were written."""
+
+    position: int
+    action_hash: Digest
+    session_id: SessionId | None
+    receipt: bytes
+    audit_entry: bytes
+    policy_hash: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which records to read; None is any. Text is compared exactly."""
+
+    session_id: str | None = None
+    workflow: str | None = None
+    account: str | None = None
+    tool_name: str | None = None
+    verb: str | None = None
+    decision: str | None = None
+
+
+EVERYTHING = Filter()
+
+
+class Records(Protocol):
+    """Reading the ledger. It never blocks a writer and never loads more than a page."""
+
+    def read(self, wanted: Filter = EVERYTHING, *, after: int = -1) -> Iterator[Record]:
+        """Records beyond position `after`, in audit order."""
+        ...
+
+    def newest(self, count: int, wanted: Filter = EVERYTHING) -> Sequence[Record]:
+        """The last `count` records, oldest first."""
+        ...
+
+    def find(self, prefix: str) -> Sequence[Record]:
+        """Records whose action hash begins with `prefix` (lower-case hex); at most ten."""
+        ...
+
+    def policy_text(self, policy_hash: Digest) -> bytes | None:
+        """The exact text of a policy that was in force; None for one this project never had."""
+        ...
+
+    def count(self) -> int:
+        """How many receipts there are."""
+        ...
+
+
+class Tickets(Protocol):
+    """What waits for people."""
+
+    async def find(self, action_hash: Digest) -> Ticket | None: ...
+
+    async def waiting(self, *, after: str = "", limit: int = 50) -> Sequence[Ticket]:
+        """A page of waiting tickets in order of action hash, beyond `after`."""
+        ...
+
+    async def count_waiting(self) -> int: ...
+
+
+class Reveals(Protocol):
+    """Where the values that receipts hide are kept."""
+
+    def keep(self, merkle_root: Digest, sidecar: bytes) -> None:
+        """Keep a sidecar under its root. When this returns it is on disk, readable by this user alone."""
+        ...
+
+    def find(self, merkle_root: Digest) -> bytes | None: ...
+
+
+class StoreError(HesoError):
+    """The store could not do what was asked."""
+
+
+@dataclass(eq=False)
+class NotWritten(StoreError):
+    """Nothing was written."""
+
+    why: str
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        return f"nothing was written: {self.why}"
+
+
+@dataclass(eq=False)
+class Unacknowledged(StoreError):
+    """It may or may not be on disk. The ledger of this process has stopped and says so to every later caller."""
+
+    why: str
+    next_step = "restart the process: reading the ledger shows whether the receipt is there"
+
+    def __str__(self) -> str:
+        return f"the disk did not confirm the write: {self.why}"
+
+
+@dataclass(eq=False)
+class WrongSchema(StoreError):
+    """The file is not one this version can use."""
+
+    file: str
+    why: str
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.why}"

@@ -1,0 +1,169 @@
+"""The one place that builds things: settings in, a working gate out.
+
+Starting is resuming: `init` on a project that crashed is the same call as on a fresh one.
+"""
+
+import os
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from heso.async_gate.context import Step, install_gate, installed_gate
+from heso.async_gate.errors import GateError
+from heso.async_gate.pipeline import Gate, Permit
+from heso.async_gate.stages import Call
+from heso.core.instant import Instant, instant_of
+from heso.policy.model import Outcome
+from heso.policy.reader import parse_policy
+from heso.ports import Clock
+from heso.settings import POLICY_FILE, Settings, read_settings
+from heso.stores.key_folder import load_key
+from heso.stores.reveals import RevealFolder
+from heso.stores.sqlite.ledger import SqliteLedger
+
+_starting = threading.Lock()
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> Instant:
+        return Instant(time.time_ns())
+
+
+@dataclass(frozen=True, slots=True)
+class FixedClock:
+    """A clock that stands still."""
+
+    at: Instant
+
+    def now(self) -> Instant:
+        return self.at
+
+
+class SystemDice:
+    """The operating system's random source."""
+
+    def draw(self, size: int) -> bytes:
+        return secrets.token_bytes(size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """A started project. A context manager: leaving it closes the ledger and removes the gate."""
+
+    settings: Settings
+    gate: Gate
+
+    def close(self) -> None:
+        """Finish what was accepted and stop gating; calls fail closed from then on. May be called twice."""
+        if installed_gate() is self.gate:
+            install_gate(None)
+        self.gate.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def init(
+    project_root: str | Path | None = None,
+    workflow: str | None = None,
+    account: str | None = None,
+    *,
+    blocking: bool | None = None,
+    timeout: float | None = None,
+    clock_override: Clock | datetime | None = None,
+) -> Runtime:
+    """Start heso in this process. Calling it again replaces what the first call started.
+
+    `blocking=False` records what policy would refuse and runs it all the same. `timeout` is the longest wait for the
+    ledger, in seconds. `clock_override` is for tests and replays. What is left out comes from the environment, then
+    `heso.toml`, then the defaults (`heso.settings`).
+
+    Raises `SettingsError`, `PolicyError`, `KeyUnusable`, `WrongPassphrase`, `NotWritten` or `WrongSchema`; then no
+    gate is installed and gated calls fail closed.
+    """
+    settings = read_settings(
+        os.environ,
+        Path.cwd(),
+        project_root=project_root,
+        workflow=workflow,
+        account=account,
+        blocking=blocking,
+        timeout=timeout,
+    )
+    with _starting:
+        before = installed_gate()
+        install_gate(None)
+        if before is not None:
+            before.ledger.close()
+        runtime = _build(settings, _clock(clock_override))
+        install_gate(runtime.gate)
+    return runtime
+
+
+async def gate(action: Call) -> Permit:
+    """Take one action through the gate without a decorator. When this returns, its receipt is on disk and the caller
+    may run it, once.
+
+    Raises `BlockedError`, `SuspendedError` or `GateError`; then it must not run.
+    """
+    return await _installed(action).admit(action)
+
+
+def gate_sync(action: Call) -> Permit:
+    """`gate` for synchronous code."""
+    return _installed(action).admit_inline(action)
+
+
+def peek(action: Call) -> Outcome:
+    """What policy would say about an action. Pure: nothing is written and nobody is asked."""
+    return _installed(action).peek(action)
+
+
+def _installed(action: Call) -> Gate:
+    found = installed_gate()
+    if found is None:
+        raise GateError(action.tool_name, "there is no gate", "call heso.init() first")
+    return found
+
+
+def _build(settings: Settings, clock: Clock) -> Runtime:
+    policy = parse_policy(settings.policy_text, file=str(settings.root / POLICY_FILE))
+    signer = load_key(
+        settings.state, settings.passphrase, allow_development=not settings.requires_passphrase
+    )
+    ledger = SqliteLedger(settings.database, busy_seconds=settings.timeout_seconds)
+    built = Gate(
+        policy=policy,
+        signer=signer,
+        ledger=ledger,
+        reveals=RevealFolder(settings.state / "reveals"),
+        clock=clock,
+        dice=SystemDice(),
+        project=Step(settings.workflow, settings.account, None),
+        is_blocking=settings.is_blocking,
+        default_sla_minutes=settings.default_sla_minutes,
+    )
+    try:
+        built.enter_policy()
+    except BaseException:
+        ledger.close()
+        raise
+    return Runtime(settings=settings, gate=built)
+
+
+def _clock(override: Clock | datetime | None) -> Clock:
+    if override is None:
+        return SystemClock()
+    return FixedClock(instant_of(override)) if isinstance(override, datetime) else override

@@ -1,0 +1,180 @@
+"""Settings: arguments > `HESO_*` environment > `[project]` in `heso.toml` > defaults.
+
+| setting             | argument         | environment                | heso.toml             | default             |
+|---------------------|------------------|----------------------------|-----------------------|---------------------|
+| project folder      | project_root     | HESO_PROJECT_ROOT          |                       | upward to heso.toml |
+| workflow            | workflow         | HESO_WORKFLOW              | workflow              | the folder's name   |
+| account             | account          | HESO_ACCOUNT               | account               | default             |
+| enforce decisions   | blocking         | HESO_BLOCKING              | blocking              | true                |
+| wait for the ledger | timeout          | HESO_TIMEOUT               | timeout_seconds       | 30                  |
+| approval deadline   |                  | HESO_DEFAULT_SLA_MINUTES   | default_sla_minutes   | 1440 (a day)        |
+| key passphrase      |                  | HESO_KEY_PASSPHRASE        |                       |                     |
+|                     |                  | HESO_KEY_PASSPHRASE_FILE   |                       |                     |
+| no development key  |                  | HESO_REQUIRE_PASSPHRASE, HESO_ENV=production |     | false               |
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from heso.core.errors import HesoError
+from heso.policy.errors import PolicyError
+from heso.policy.table import Table
+from heso.stores.key_folder import read_passphrase_file
+
+POLICY_FILE = "heso.toml"
+STATE_FOLDER = ".heso"
+DEFAULT_TIMEOUT_SECONDS = 30.0
+DEFAULT_SLA_MINUTES = 24 * 60
+
+_TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class SettingsError(HesoError):
+    """A setting that cannot be used. `name` is the argument or environment variable."""
+
+    name: str
+    why: str
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that starting needs, decided."""
+
+    root: Path
+    policy_text: bytes
+    workflow: str
+    account: str
+    is_blocking: bool
+    timeout_seconds: float
+    default_sla_minutes: int
+    passphrase: bytes | None = field(repr=False)
+    requires_passphrase: bool
+
+    @property
+    def state(self) -> Path:
+        """The folder that is never committed."""
+        return self.root / STATE_FOLDER
+
+    @property
+    def database(self) -> Path:
+        return self.state / "heso.db"
+
+
+def read_settings(
+    environment: Mapping[str, str],
+    here: Path,
+    *,
+    project_root: str | Path | None = None,
+    workflow: str | None = None,
+    account: str | None = None,
+    blocking: bool | None = None,
+    timeout: float | None = None,
+) -> Settings:
+    """Decide every setting. `here` is where the search for `heso.toml` begins. Raises `SettingsError`, `PolicyError`."""
+    root = find_root(environment, here, project_root)
+    policy_text = _read_policy(root)
+    table = _project_table(policy_text, str(root / POLICY_FILE))
+    settings = Settings(
+        root=root,
+        policy_text=policy_text,
+        workflow=workflow or environment.get("HESO_WORKFLOW") or table.text("workflow", root.name or "default"),
+        account=account or environment.get("HESO_ACCOUNT") or table.text("account", "default"),
+        is_blocking=_first(
+            blocking, _truth(environment, "HESO_BLOCKING"), table.flag("blocking", default=True)
+        ),
+        timeout_seconds=_timeout(environment, table, timeout),
+        default_sla_minutes=_sla(environment, table),
+        passphrase=read_passphrase(environment),
+        requires_passphrase=requires_passphrase(environment),
+    )
+    table.finish()
+    return settings
+
+
+def find_root(environment: Mapping[str, str], here: Path, project_root: str | Path | None) -> Path:
+    """The project's folder: as told, else the nearest one upward that holds a `heso.toml`."""
+    told = project_root or environment.get("HESO_PROJECT_ROOT")
+    if told:
+        root = Path(told).expanduser().resolve()
+        if not (root / POLICY_FILE).is_file():
+            raise SettingsError("project_root", f"{root} holds no {POLICY_FILE}", f"run `heso init {root}`")
+        return root
+    start = here.resolve()
+    for folder in (start, *start.parents):
+        if (folder / POLICY_FILE).is_file():
+            return folder
+    raise SettingsError("project_root", f"is not set, and no {POLICY_FILE} was found upward of {start}", "run `heso init`")
+
+
+def read_passphrase(environment: Mapping[str, str]) -> bytes | None:
+    """The key's passphrase from the environment; None when there is none."""
+    passphrase = environment.get("HESO_KEY_PASSPHRASE")
+    if passphrase:
+        return passphrase.encode()
+    path = environment.get("HESO_KEY_PASSPHRASE_FILE")
+    return read_passphrase_file(Path(path)) if path else None
+
+
+def requires_passphrase(environment: Mapping[str, str]) -> bool:
+    """Whether a development passphrase lying beside the key is refused."""
+    is_production = environment.get("HESO_ENV", "").strip().lower() in ("production", "prod")
+    return is_production or bool(_truth(environment, "HESO_REQUIRE_PASSPHRASE"))
+
+
+def _read_policy(root: Path) -> bytes:
+    try:
+        return (root / POLICY_FILE).read_bytes()
+    except OSError as error:
+        raise SettingsError(str(root / POLICY_FILE), f"cannot be read ({error.strerror})") from error
+
+
+def _project_table(text: bytes, file: str) -> Table:
+    try:
+        document = tomllib.loads(text.decode())
+    except ValueError as error:
+        raise PolicyError(file, f"is not TOML: {error}") from None
+    return Table(document.get("project", {}), file=file, key="project")
+
+
+def _first(*candidates: T | None) -> T:
+    return next(one for one in candidates if one is not None)
+
+
+def _truth(environment: Mapping[str, str], name: str) -> bool | None:
+    text = environment.get(name, "").strip().lower()
+    if not text:
+        return None
+    if text not in _TRUTHS:
+        raise SettingsError(name, f"is {text[:20]!r}, not true or false")
+    return _TRUTHS[text]
+
+
+def _timeout(environment: Mapping[str, str], table: Table, argument: float | None) -> float:
+    written = table.integer("timeout_seconds", int(DEFAULT_TIMEOUT_SECONDS), least=1)
+    text = environment.get("HESO_TIMEOUT")
+    try:
+        seconds = float(_first(argument, text or None, written))
+    except ValueError:
+        raise SettingsError("HESO_TIMEOUT", f"is {str(text)[:20]!r}, not a number of seconds") from None
+    if not 0 < seconds <= 3600:
+        raise SettingsError("timeout", "must be more than 0 and at most 3600 seconds")
+    return seconds
+
+
+def _sla(environment: Mapping[str, str], table: Table) -> int:
+    written = table.integer("default_sla_minutes", DEFAULT_SLA_MINUTES, least=1)
+    text = environment.get("HESO_DEFAULT_SLA_MINUTES")
+    if not text:
+        return written
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**7:
+        raise SettingsError("HESO_DEFAULT_SLA_MINUTES", f"is {text[:20]!r}, not a number of minutes")
+    return int(text)

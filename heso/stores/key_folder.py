@@ -1,0 +1,112 @@
+"""The operator's key on disk: `.heso/operator.key`, mode 0600, opened once per process.
+
+Without a passphrase `create_key` makes one for development and puts it beside the key: that protects nobody who can
+read the folder, and production refuses it.
+"""
+
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from heso.core.errors import HesoError
+from heso.core.key_file import NONCE_BYTES, SALT_BYTES, open_key, seal_key
+from heso.core.keys import SigningKey
+
+KEY_FILE = "operator.key"
+DEVELOPMENT_PASSPHRASE_FILE = "DEVELOPMENT-ONLY.passphrase"
+
+
+@dataclass(eq=False)
+class KeyUnusable(HesoError):
+    """The operator's key cannot be used, so nothing can be signed and nothing runs."""
+
+    why: str
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        return f"the operator's key cannot be used: {self.why}"
+
+
+def create_key(folder: Path, passphrase: bytes | None) -> SigningKey | None:
+    """A fresh key in `folder`, sealed; None when there is one already, which is never overwritten."""
+    path = folder / KEY_FILE
+    if path.exists():
+        return None
+    if passphrase is None:
+        passphrase = secrets.token_urlsafe(32).encode()
+        _write_private(folder / DEVELOPMENT_PASSPHRASE_FILE, passphrase + b"\n")
+    seed = secrets.token_bytes(32)
+    container = seal_key(
+        seed, passphrase, salt=secrets.token_bytes(SALT_BYTES), nonce=secrets.token_bytes(NONCE_BYTES)
+    )
+    try:
+        _write_private(path, container)
+    except FileExistsError:
+        return None  # another process was faster; its key stands
+    return SigningKey.from_seed(seed)
+
+
+def load_key(folder: Path, passphrase: bytes | None, *, allow_development: bool) -> SigningKey:
+    """The key, opened with `passphrase`, else with the development one beside it when that is allowed."""
+    path = folder / KEY_FILE
+    container = _read_private(path)
+    if passphrase is None:
+        passphrase = _development_passphrase(folder, allowed=allow_development)
+    return SigningKey.from_seed(open_key(container, passphrase))
+
+
+def has_development_passphrase(folder: Path) -> bool:
+    return (folder / DEVELOPMENT_PASSPHRASE_FILE).exists()
+
+
+def _development_passphrase(folder: Path, *, allowed: bool) -> bytes:
+    path = folder / DEVELOPMENT_PASSPHRASE_FILE
+    if not allowed:
+        raise KeyUnusable(
+            "a passphrase is required here, and none is set", "set HESO_KEY_PASSPHRASE or HESO_KEY_PASSPHRASE_FILE"
+        )
+    if not path.exists():
+        raise KeyUnusable(
+            "it needs a passphrase, and none is set", "set HESO_KEY_PASSPHRASE or HESO_KEY_PASSPHRASE_FILE"
+        )
+    return _read_private(path).strip()
+
+
+def read_passphrase_file(path: Path) -> bytes:
+    """The passphrase in a file: its first line. Raises `KeyUnusable`."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise KeyUnusable(f"{path} cannot be read ({error.strerror})", "check HESO_KEY_PASSPHRASE_FILE") from error
+    if not lines or not lines[0].strip():
+        raise KeyUnusable(f"{path} is empty", "check HESO_KEY_PASSPHRASE_FILE")
+    return lines[0].strip()
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise KeyUnusable(f"others can read {path} (mode {mode:04o})", f"chmod 600 {path}")
+            return file.read(64 * 1024)
+    except FileNotFoundError:
+        raise KeyUnusable(f"{path} is not there", "run `heso init`") from None
+    except OSError as error:
+        raise KeyUnusable(f"{path} cannot be read ({error.strerror})", "check its owner and mode") from error
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    """Create the file, whole or not at all; never overwrite. Raises `FileExistsError`."""
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(unfinished, path)
+    finally:
+        unfinished.unlink()

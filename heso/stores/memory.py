@@ -1,0 +1,119 @@
+"""The reference store: everything in memory, nothing survives the process. For tests, and to read the port by."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import orjson
+
+from heso.core.audit import START
+from heso.core.encoding import Digest
+from heso.core.hashing import digest
+from heso.core.ticket import Ticket
+from heso.ports import EVERYTHING, Appended, Filter, NotWritten, Record, Seal
+from heso.stores.ordering import Ordering, Placed
+
+
+class MemoryLedger:
+    """A `Ledger` and its `Records`."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._ordering = Ordering(START, None, lambda _: None)
+        self._rows: list[Placed] = []
+        self._policies: dict[Digest, bytes] = {}
+        self._is_closed = False
+        self.tickets = MemoryTickets()
+
+    async def append(self, seal: Seal) -> tuple[Appended, ...]:
+        return self.append_inline(seal)
+
+    def append_inline(self, seal: Seal) -> tuple[Appended, ...]:
+        with self._turn:
+            if self._is_closed:
+                raise NotWritten("the ledger is closed")
+            batch, rows = self._ordering.place(seal)
+            self._rows.extend(rows)
+            if batch.ticket is not None:
+                self.tickets.open(batch.ticket)
+            if batch.policy is not None:
+                self._policies.setdefault(digest(batch.policy), batch.policy)
+            return tuple(Appended(row.position, row.entry_hash, row.entry.receipt) for row in rows)
+
+    def close(self) -> None:
+        with self._turn:
+            self._is_closed = True
+
+    def read(self, wanted: Filter = EVERYTHING, *, after: int = -1) -> Iterator[Record]:
+        for row in islice(self._rows, after + 1, None):
+            if _fits(row, wanted):
+                yield _record(row)
+
+    def newest(self, count: int, wanted: Filter = EVERYTHING) -> Sequence[Record]:
+        fitting = [_record(row) for row in self._rows if _fits(row, wanted)]
+        return fitting[-count:] if count else []
+
+    def find(self, prefix: str) -> Sequence[Record]:
+        fitting = (row for row in self._rows if row.entry.receipt.action_hash.startswith(prefix))
+        return [_record(row) for row in islice(fitting, 10)]
+
+    def policy_text(self, policy_hash: Digest) -> bytes | None:
+        return self._policies.get(policy_hash)
+
+    def count(self) -> int:
+        return len(self._rows)
+
+
+class MemoryTickets:
+    """`Tickets`; the ledger opens them."""
+
+    def __init__(self) -> None:
+        self._tickets: dict[Digest, Ticket] = {}
+
+    def open(self, ticket: Ticket) -> None:
+        self._tickets.setdefault(ticket.action_hash, ticket)
+
+    async def find(self, action_hash: Digest) -> Ticket | None:
+        return self._tickets.get(action_hash)
+
+    async def waiting(self, *, after: str = "", limit: int = 50) -> Sequence[Ticket]:
+        beyond = [ticket for key, ticket in sorted(self._tickets.items()) if key > after]
+        return beyond[:limit]
+
+    async def count_waiting(self) -> int:
+        return len(self._tickets)
+
+
+class MemoryReveals:
+    """`Reveals`."""
+
+    def __init__(self) -> None:
+        self._sidecars: dict[Digest, bytes] = {}
+
+    def keep(self, merkle_root: Digest, sidecar: bytes) -> None:
+        self._sidecars.setdefault(merkle_root, sidecar)
+
+    def find(self, merkle_root: Digest) -> bytes | None:
+        return self._sidecars.get(merkle_root)
+
+
+def _record(row: Placed) -> Record:
+    return Record(
+        position=row.position,
+        action_hash=row.entry.receipt.action_hash,
+        session_id=row.session_id,
+        receipt=row.entry.receipt.body,
+        audit_entry=row.audit_entry,
+        policy_hash=row.entry.policy_hash,
+    )
+
+
+def _fits(row: Placed, wanted: Filter) -> bool:
+    content = row.entry.receipt.content
+    action: dict[str, str] = content["action"]  # type: ignore[assignment]
+    pairs = (
+        (wanted.session_id, row.session_id),
+        (wanted.decision, orjson.loads(row.audit_entry)["gate_decision"]),
+        *((getattr(wanted, name), action[name]) for name in ("workflow", "account", "tool_name", "verb")),
+    )
+    return all(want is None or want == value for want, value in pairs)

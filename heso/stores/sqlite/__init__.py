@@ -1,0 +1,1 @@
+"""One SQLite file per project: WAL, `synchronous=FULL`, one writer per process with group commit."""

@@ -1,0 +1,319 @@
+"""The ledger in SQLite: one writer per process, group commit, durable before anybody is told.
+
+Rule 1: whoever holds the turn commits for all who wait. A synchronous caller takes the turn itself; for tasks a
+        thread does. Either way the batch holds everything that was waiting, and one fsync serves it.
+Rule 2: a caller never touches the connection. It leaves a job and gets an outcome, so cancelling it leaves no
+        transaction open.
+Rule 3: chains grow inside the write transaction. `PRAGMA data_version` tells whether another process wrote since
+        our last commit; only then are the ends read again.
+Rule 4: a failed fsync stops the writer for good. What the kernel did with those pages is unknowable, and a second
+        fsync on the same descriptor can lie (https://www.usenix.org/conference/atc20/presentation/rebello).
+"""
+
+import os
+import sqlite3
+import threading
+from collections import deque
+from pathlib import Path
+from queue import SimpleQueue
+
+from heso.core.audit import GENESIS, AuditTail
+from heso.core.chain import Head
+from heso.core.encoding import Digest
+from heso.core.receipt import SessionId
+from heso.core.ticket import Ticket
+from heso.ports import Appended, Batch, NotWritten, Seal, Unacknowledged
+from heso.stores.ordering import Ordering, Placed
+from heso.stores.sqlite.connecting import open_writer
+from heso.stores.sqlite.wakeup import Wakeup, make_wakeup, wake_all
+
+LARGEST_BATCH = 512
+_REMEMBERED_SESSIONS = 10_000
+_IOERR = 10  # SQLITE_IOERR; the higher bits say which
+
+_INSERT_ROW = """INSERT INTO ledger (position, entry_hash, action_hash, session_id, seq, link_hash, policy_hash,
+    decision, verb, tool_name, workflow, account, receipt, audit_entry) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+_INSERT_TICKET = """INSERT OR IGNORE INTO ticket (action_hash, lifecycle_session, session_id, tool_name, workflow,
+    account, rule_id, policy_hash, fields_json, terms_json, reveal_root, resume_token, suspended_at, expires_at,
+    state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+_INSERT_POLICY = "INSERT OR IGNORE INTO policy (hash, text) VALUES (?,?)"
+
+
+class _Job:
+    """One caller's append, from the moment it waits until it is told."""
+
+    __slots__ = ("batch", "error", "is_done", "rows", "seal", "wakeup")
+
+    def __init__(self, seal: Seal, wakeup: Wakeup | None = None) -> None:
+        self.seal = seal
+        self.wakeup = wakeup
+        self.batch = Batch(())
+        self.rows: tuple[Placed, ...] = ()
+        self.error: BaseException | None = None
+        self.is_done = False
+
+    def outcome(self) -> tuple[Appended, ...]:
+        if self.error is not None:
+            raise self.error
+        return tuple(Appended(row.position, row.entry_hash, row.entry.receipt) for row in self.rows)
+
+
+class SqliteLedger:
+    """A `Ledger` on the project's file. `busy_seconds` bounds the wait for another process's transaction."""
+
+    def __init__(self, file: Path, *, busy_seconds: float = 30.0) -> None:
+        self._file = file
+        self._busy_seconds = busy_seconds
+        self._is_closed = False
+        self._abandoned: list[sqlite3.Connection] = []
+        self._start(open_writer(file, busy_seconds=busy_seconds))
+
+    def _start(self, connection: sqlite3.Connection) -> None:
+        self._process = os.getpid()
+        self._connection = connection
+        self._turn = threading.Lock()
+        self._jobs: deque[_Job] = deque()
+        self._bell: SimpleQueue[bool] = SimpleQueue()  # True: somebody waits; False: close
+        self._is_ringing = False
+        self._thread: threading.Thread | None = None
+        self._ordering: Ordering | None = None
+        self._data_version = -1
+        self._stopped_by: str = ""
+
+    def append_inline(self, seal: Seal) -> tuple[Appended, ...]:
+        self._refuse_if_closed()
+        self._survive_fork()
+        job = _Job(seal)
+        self._jobs.append(job)
+        while not job.is_done:
+            if not self._turn.acquire(timeout=self._busy_seconds):
+                self._withdraw(job)
+            try:
+                if not job.is_done:
+                    self._commit_waiting()
+            finally:
+                self._turn.release()
+        return job.outcome()
+
+    async def append(self, seal: Seal) -> tuple[Appended, ...]:
+        self._refuse_if_closed()
+        self._survive_fork()
+        wakeup = make_wakeup()
+        job = _Job(seal, wakeup)
+        self._jobs.append(job)
+        if not self._is_ringing:
+            self._is_ringing = True
+            self._ring()
+        await wakeup.wait()
+        return job.outcome()
+
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed:
+            raise NotWritten("the ledger is closed", "call heso.init() again")
+
+    def close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._survive_fork()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            self._bell.put(False)
+            thread.join(self._busy_seconds)
+        with self._turn:
+            while self._jobs:
+                self._commit_waiting()
+            self._connection.close()
+
+    def _ring(self) -> None:
+        if self._thread is None:
+            with self._turn:
+                if self._thread is None:
+                    # A daemon: only what was acknowledged is promised, and a program must be able to end.
+                    self._thread = threading.Thread(target=self._serve, name="heso-ledger", daemon=True)
+                    self._thread.start()
+        self._bell.put(True)
+
+    def _serve(self) -> None:
+        while self._bell.get():
+            self._is_ringing = False  # before looking: whoever comes now rings again
+            with self._turn:
+                while self._jobs:
+                    self._commit_waiting()
+
+    def _survive_fork(self) -> None:
+        """A forked child must not use its parent's connection, nor close it; it starts over with its own."""
+        if os.getpid() == self._process:
+            return
+        self._abandoned.append(self._connection)
+        self._start(open_writer(self._file, busy_seconds=self._busy_seconds))
+
+    def _withdraw(self, job: _Job) -> None:
+        """The turn did not come in time. If nobody has taken the job up, it never happened."""
+        why = f"the ledger was busy for {self._busy_seconds:g} seconds"
+        try:
+            self._jobs.remove(job)
+        except ValueError:
+            raise Unacknowledged(f"{why} with this very write") from None
+        raise NotWritten(why, "another thread or process holds the ledger; see `heso doctor`")
+
+    def _commit_waiting(self) -> None:
+        """Commit everything that waits, up to `LARGEST_BATCH`. The caller holds the turn."""
+        jobs: list[_Job] = []
+        try:
+            while self._jobs and len(jobs) < LARGEST_BATCH:
+                jobs.append(self._jobs.popleft())
+            self._commit(jobs)
+        except (NotWritten, Unacknowledged) as error:
+            _fail(jobs, error)
+        except BaseException:  # a KeyboardInterrupt in the thread that commits for others
+            was_open = self._connection.in_transaction
+            self._roll_back()
+            _fail(jobs, NotWritten("interrupted") if was_open else Unacknowledged("interrupted"))
+            raise
+        finally:
+            for job in jobs:
+                job.is_done = True
+            wake_all(job.wakeup for job in jobs if job.wakeup is not None)
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        if self._stopped_by:
+            raise NotWritten(f"the ledger has stopped: {self._stopped_by}", "restart the process")
+        self._begin()
+        try:
+            for job in jobs:
+                self._place(job)
+            self._insert(jobs)
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise NotWritten(_explain(error), _cure(error)) from error
+        # From here the outcome is the disk's. A crash before this line loses only work; after it, the receipts
+        # are there whether or not anybody was told.
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            if error.sqlite_errorcode & 0xFF == _IOERR:
+                self._stopped_by = _explain(error)
+                raise Unacknowledged(_explain(error)) from error
+            raise NotWritten(_explain(error), _cure(error)) from error
+
+    def _begin(self) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            if self._ordering is None or version != self._data_version:
+                self._ordering = self._read_ends()
+                self._data_version = version
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise NotWritten(_explain(error), _cure(error)) from error
+        if self._ordering.size > _REMEMBERED_SESSIONS:
+            self._ordering.forget_heads()
+
+    def _roll_back(self) -> None:
+        self._ordering = None
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                self._stopped_by = _explain(error)
+
+    def _read_ends(self) -> Ordering:
+        row = self._connection.execute(
+            "SELECT position, entry_hash, policy_hash FROM ledger ORDER BY position DESC LIMIT 1"
+        ).fetchone()
+        if row is None:
+            return Ordering(AuditTail(0, GENESIS), None, self._load_head)
+        position, entry_hash, policy_hash = row
+        return Ordering(AuditTail(position + 1, Digest(entry_hash)), Digest(policy_hash), self._load_head)
+
+    def _load_head(self, session: SessionId) -> Head | None:
+        row = self._connection.execute(
+            "SELECT seq, link_hash FROM ledger WHERE session_id = ? ORDER BY seq DESC LIMIT 1", (session,)
+        ).fetchone()
+        return None if row is None else Head(row[0], Digest(row[1]))
+
+    def _place(self, job: _Job) -> None:
+        """One caller's failing seal is that caller's failure, not its neighbours'."""
+        assert self._ordering is not None  # noqa: S101  # _begin made it
+        try:
+            job.batch, job.rows = self._ordering.place(job.seal)
+        except sqlite3.Error:
+            raise  # reading a head failed: the transaction is what is broken
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's to see
+            job.error = error
+
+    def _insert(self, jobs: list[_Job]) -> None:
+        rows = [_row(placed) for job in jobs for placed in job.rows]
+        self._connection.executemany(_INSERT_ROW, rows)
+        for job in jobs:
+            if job.batch.policy is not None and job.rows:
+                policy_hash = job.rows[0].entry.policy_hash
+                self._connection.execute(_INSERT_POLICY, (policy_hash, job.batch.policy))
+            if job.batch.ticket is not None:
+                self._connection.execute(_INSERT_TICKET, _ticket_row(job.batch.ticket))
+
+
+def _fail(jobs: list[_Job], error: BaseException) -> None:
+    for job in jobs:
+        job.rows = ()
+        job.error = job.error or error
+
+
+def _row(placed: Placed) -> tuple[object, ...]:
+    receipt = placed.entry.receipt
+    action: dict[str, str] = receipt.content["action"]  # type: ignore[assignment]
+    policy: dict[str, str] = receipt.content["policy"]  # type: ignore[assignment]
+    head = placed.head
+    return (
+        placed.position,
+        placed.entry_hash,
+        receipt.action_hash,
+        placed.session_id,
+        None if head is None else head.seq,
+        None if head is None else head.link,
+        placed.entry.policy_hash,
+        receipt.content.get("kind", policy["decision_path"]),
+        action["verb"],
+        action["tool_name"],
+        action["workflow"],
+        action["account"],
+        receipt.body,
+        placed.audit_entry,
+    )
+
+
+def _ticket_row(ticket: Ticket) -> tuple[object, ...]:
+    return (
+        ticket.action_hash,
+        ticket.lifecycle_session,
+        ticket.session_id,
+        ticket.tool_name,
+        ticket.workflow,
+        ticket.account,
+        ticket.rule_id,
+        ticket.policy_hash,
+        ticket.fields_json,
+        ticket.terms_json,
+        ticket.reveal_root,
+        ticket.resume_token,
+        ticket.suspended_at,
+        ticket.expires_at,
+        ticket.state,
+    )
+
+
+def _explain(error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", None)
+    return f"{error} ({name})" if name else str(error)
+
+
+def _cure(error: sqlite3.Error) -> str:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case 13:  # SQLITE_FULL
+            return "make room on the disk and try again"
+        case 5:  # SQLITE_BUSY
+            return "another process held the ledger for too long; see `heso doctor`"
+        case _:
+            return "run `heso doctor`"
