@@ -28,10 +28,11 @@ def durable_append_us(file: Path) -> float:
     return median(took) * 1e6
 
 
-def machine_facts(append_us: float) -> Iterable[str]:
+def machine_facts(append_us: tuple[float, float]) -> Iterable[str]:
     """Say on what, and with what, the run was made; no paths and no host names."""
     yield f"{len(os.sched_getaffinity(0))} cores, {_processor()}, Linux {platform.release()}"
-    yield f"one durable append of 1.4 KB: {append_us:.0f} us"
+    before, after = append_us
+    yield f"one durable append of 1.4 KB: {before:.0f} us before the rounds, {after:.0f} us after"
     yield f"CPython {sys.version.split()[0]}, SQLite {sqlite3.sqlite_version}"
     yield ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
 

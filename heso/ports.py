@@ -11,6 +11,7 @@ from typing import Protocol
 from heso.core.chain import Head
 from heso.core.encoding import Digest, PublicKey
 from heso.core.errors import HesoError
+from heso.core.hot import hot_value
 from heso.core.instant import Instant
 from heso.core.receipt import Receipt, SessionId
 from heso.core.ticket import Ticket
@@ -47,25 +48,25 @@ class Signer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Entry:
-    """One receipt on its way into the ledger. `policy_hash` is the policy it was decided under."""
+    """One receipt on its way into the ledger, at the time it was made."""
 
     receipt: Receipt
-    policy_hash: Digest
     at: Instant
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Batch:
-    """What is written together or not at all. `policy` is the text of a policy that comes into force with it."""
+    """What is written together or not at all. `policy` is the text of a policy that comes into force with its first
+    entry."""
 
     entries: tuple[Entry, ...]
     ticket: Ticket | None = None
     policy: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Appended:
     """A receipt on disk: its place in the audit chain, counted from 0, and that entry's hash."""
 
@@ -79,7 +80,7 @@ class Heads(Protocol):
 
     @property
     def policy_hash(self) -> Digest | None:
-        """The policy of the newest entry; None for an empty ledger."""
+        """BLAKE3 of the policy in force; None before the first one."""
         ...
 
     def head(self, session: SessionId) -> Head | None:
@@ -113,14 +114,12 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A stored receipt with its audit entry, both as the exact bytes that were written."""
+    """A stored receipt: the exact bytes that were signed, and its entry in the audit chain."""
 
     position: int
-    action_hash: Digest
     session_id: SessionId | None
     receipt: bytes
     audit_entry: bytes
-    policy_hash: Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import heso
 
 heso.init()
 '''
-_STARTER_POLICY = '''# What your agents may do. Reviewed like code: every change of this file is itself a signed entry on the ledger.
+_STARTER_POLICY = """# What your agents may do. Reviewed like code: every change of this file is itself a signed entry on the ledger.
 #
 # Rules are asked in ascending `order`; the first one that matches decides. An action no rule is about asks a person.
 # Built in and not configurable: delete and account_change always ask a person; payment and data_export pass only
@@ -56,7 +56,7 @@ decision = "allow"
 # id = "ada"
 # roles = ["finance"]
 # keys = ["<base64 Ed25519 public key>"]
-'''
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

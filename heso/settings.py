@@ -29,7 +29,16 @@ STATE_FOLDER = ".heso"
 DEFAULT_TIMEOUT_SECONDS = 30.0
 DEFAULT_SLA_MINUTES = 24 * 60
 
-_TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_TRUTHS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 T = TypeVar("T")
 
 
@@ -86,7 +95,9 @@ def read_settings(
     settings = Settings(
         root=root,
         policy_text=policy_text,
-        workflow=workflow or environment.get("HESO_WORKFLOW") or table.text("workflow", root.name or "default"),
+        workflow=workflow
+        or environment.get("HESO_WORKFLOW")
+        or table.text("workflow", root.name or "default"),
         account=account or environment.get("HESO_ACCOUNT") or table.text("account", "default"),
         is_blocking=_first(
             blocking, _truth(environment, "HESO_BLOCKING"), table.flag("blocking", default=True)
@@ -106,13 +117,19 @@ def find_root(environment: Mapping[str, str], here: Path, project_root: str | Pa
     if told:
         root = Path(told).expanduser().resolve()
         if not (root / POLICY_FILE).is_file():
-            raise SettingsError("project_root", f"{root} holds no {POLICY_FILE}", f"run `heso init {root}`")
+            raise SettingsError(
+                "project_root", f"{root} holds no {POLICY_FILE}", f"run `heso init {root}`"
+            )
         return root
     start = here.resolve()
     for folder in (start, *start.parents):
         if (folder / POLICY_FILE).is_file():
             return folder
-    raise SettingsError("project_root", f"is not set, and no {POLICY_FILE} was found upward of {start}", "run `heso init`")
+    raise SettingsError(
+        "project_root",
+        f"is not set, and no {POLICY_FILE} was found upward of {start}",
+        "run `heso init`",
+    )
 
 
 def read_passphrase(environment: Mapping[str, str]) -> bytes | None:
@@ -134,7 +151,9 @@ def _read_policy(root: Path) -> bytes:
     try:
         return (root / POLICY_FILE).read_bytes()
     except OSError as error:
-        raise SettingsError(str(root / POLICY_FILE), f"cannot be read ({error.strerror})") from error
+        raise SettingsError(
+            str(root / POLICY_FILE), f"cannot be read ({error.strerror})"
+        ) from error
 
 
 def _project_table(text: bytes, file: str) -> Table:
@@ -164,7 +183,9 @@ def _timeout(environment: Mapping[str, str], table: Table, argument: float | Non
     try:
         seconds = float(_first(argument, text or None, written))
     except ValueError:
-        raise SettingsError("HESO_TIMEOUT", f"is {str(text)[:20]!r}, not a number of seconds") from None
+        raise SettingsError(
+            "HESO_TIMEOUT", f"is {str(text)[:20]!r}, not a number of seconds"
+        ) from None
     if not 0 < seconds <= 3600:
         raise SettingsError("timeout", "must be more than 0 and at most 3600 seconds")
     return seconds
@@ -176,5 +197,7 @@ def _sla(environment: Mapping[str, str], table: Table) -> int:
     if not text:
         return written
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**7:
-        raise SettingsError("HESO_DEFAULT_SLA_MINUTES", f"is {text[:20]!r}, not a number of minutes")
+        raise SettingsError(
+            "HESO_DEFAULT_SLA_MINUTES", f"is {text[:20]!r}, not a number of minutes"
+        )
     return int(text)

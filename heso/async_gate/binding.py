@@ -28,7 +28,9 @@ class Binder:
 
     @property
     def accepts_any_name(self) -> bool:
-        return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in self._signature.parameters.values())
+        return any(
+            p.kind is inspect.Parameter.VAR_KEYWORD for p in self._signature.parameters.values()
+        )
 
     @property
     def names(self) -> frozenset[str]:
@@ -38,18 +40,25 @@ class Binder:
     def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
         """The arguments by name. Raises the `TypeError` that the call itself would raise."""
         if self._is_plain and len(args) <= len(self._positional):
-            bound = {**self._defaults, **dict(zip(self._positional, args, strict=False)), **kwargs}
-            if (
-                len(bound) == len(self._names)
-                and self._names.issuperset(kwargs)
-                and kwargs.keys().isdisjoint(self._positional[: len(args)])
-                and kwargs.keys().isdisjoint(self._positional_only)
-            ):
-                bound.pop(self._receiver, None)
+            bound = dict(zip(self._positional, args, strict=False)) | kwargs
+            for name, default in self._defaults.items():
+                if name not in bound:
+                    bound[name] = default
+            if bound.keys() == self._names and (not kwargs or self._is_by_name(kwargs, len(args))):
+                if self._receiver:
+                    del bound[self._receiver]
                 return bound
         return self._bind_exactly(args, kwargs)
 
-    def _bind_exactly(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
+    def _is_by_name(self, kwargs: Mapping[str, object], taken: int) -> bool:
+        """Whether no keyword repeats a positional argument or names a positional-only one."""
+        return kwargs.keys().isdisjoint(self._positional[:taken]) and kwargs.keys().isdisjoint(
+            self._positional_only
+        )
+
+    def _bind_exactly(
+        self, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> dict[str, object]:
         call = self._signature.bind(*args, **kwargs)
         call.apply_defaults()
         bound: dict[str, object] = {}
@@ -57,7 +66,9 @@ class Binder:
             if self._signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
                 for key in value:
                     if key in bound:
-                        raise TypeError(f"the argument {key!r} is given twice: by position and in **{name}")
+                        raise TypeError(
+                            f"the argument {key!r} is given twice: by position and in **{name}"
+                        )
                 bound.update(value)
             elif name != self._receiver:
                 bound[name] = value

@@ -68,7 +68,10 @@ class step:  # noqa: N801  # used as `with heso.step(...)`, like contextlib's
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         _step.reset(self._tokens.pop())
 
@@ -76,7 +79,10 @@ class step:  # noqa: N801  # used as `with heso.step(...)`, like contextlib's
         return self.__enter__()
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, trace)
 

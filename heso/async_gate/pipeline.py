@@ -23,6 +23,7 @@ from heso.async_gate.stages import (
 )
 from heso.core.encoding import Digest
 from heso.core.errors import HesoError
+from heso.core.hot import hot_value
 from heso.core.instant import format_instant
 from heso.core.receipt import Receipt
 from heso.core.redaction import format_sidecar
@@ -31,7 +32,7 @@ from heso.policy.model import Allow, Block, Outcome, Policy, Redact, RequireAppr
 from heso.ports import Appended, Batch, Clock, Dice, Heads, Ledger, Reveals, Seal, Signer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Permit:
     """Leave to run one action once. `receipt` is on disk; `captured` is what it was given for."""
 
@@ -132,7 +133,9 @@ def _conclude(evaluated: Evaluated, appended: tuple[Appended, ...]) -> Permit:
         case Block():
             raise BlockedError(tool, outcome.rule_id, outcome.display, receipt.action_hash)
         case RequireApproval():
-            expires_at = "" if evaluated.request is None else format_instant(evaluated.request.expires_at)
+            expires_at = (
+                "" if evaluated.request is None else format_instant(evaluated.request.expires_at)
+            )
             raise SuspendedError(tool, receipt.action_hash, outcome.rule_id, expires_at)
         case _:
             assert_never(outcome.decision)

@@ -78,7 +78,11 @@ class _Camera:
             return self._text(value)
         self._spend(_VALUE_COST)
         if kind is int:
-            return value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else self._text(_digits(value))
+            return (
+                value
+                if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER
+                else self._text(_digits(value))
+            )
         if value is None or kind is bool:
             return value
         if kind is float:
@@ -104,7 +108,9 @@ class _Camera:
             names = [*kind.model_fields, *(getattr(value, "__pydantic_extra__", None) or ())]
             return self._attributes(value, names, depth)
         if dataclasses.is_dataclass(value):
-            return self._attributes(value, [field.name for field in dataclasses.fields(value)], depth)
+            return self._attributes(
+                value, [field.name for field in dataclasses.fields(value)], depth
+            )
         if hasattr(kind, "__attrs_attrs__"):
             return self._attributes(value, [field.name for field in kind.__attrs_attrs__], depth)
         if hasattr(kind, "__index__"):
@@ -167,7 +173,9 @@ class _Camera:
     def _spend(self, cost: int) -> None:
         self._room -= cost
         if self._room < 0:
-            raise Unfit(f"makes the arguments larger than {MAX_BYTES} bytes; pass a reference to large data")
+            raise Unfit(
+                f"makes the arguments larger than {MAX_BYTES} bytes; pass a reference to large data"
+            )
 
     def text_form(self, value: object, write: Callable[[Any], str]) -> str:
         return self._text(write(value))
@@ -206,7 +214,11 @@ def _write_duration(value: timedelta) -> str:
 
 def _name_of(thing: Any) -> str:
     module = getattr(thing, "__module__", None) or type(thing).__module__
-    name = getattr(thing, "__qualname__", None) or getattr(thing, "__name__", "") or type(thing).__qualname__
+    name = (
+        getattr(thing, "__qualname__", None)
+        or getattr(thing, "__name__", "")
+        or type(thing).__qualname__
+    )
     return f"{module}.{name}" if not isinstance(thing, ModuleType) else str(thing.__name__)
 
 

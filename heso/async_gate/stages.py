@@ -1,9 +1,9 @@
 """The stages of one action. Each takes what the one before it made, so the wrong order does not type-check.
 
-    capture   Call      -> Captured    arguments frozen as JSON values, who and when
-    evaluate  Captured  -> Evaluated   what policy says; hidden values replaced by commitments
-    sign      Evaluated -> Batch       receipts that fit the chains' ends, inside the ledger's transaction
-    append    Batch     -> Appended    on disk (the ledger's own promise)
+capture   Call      -> Captured    arguments frozen as JSON values, who and when
+evaluate  Captured  -> Evaluated   what policy says; hidden values replaced by commitments
+sign      Evaluated -> Batch       receipts that fit the chains' ends, inside the ledger's transaction
+append    Batch     -> Appended    on disk (the ledger's own promise)
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ from heso.core.canonical import canonical_bytes
 from heso.core.chain import next_block
 from heso.core.encoding import Digest, PublicKey
 from heso.core.hashing import digest
+from heso.core.hot import hot_value
 from heso.core.instant import MINUTE, Instant, format_instant
 from heso.core.receipt import (
     Action,
@@ -46,7 +47,7 @@ _NO_CONTEXT = digest(b"")
 ResumeToken = NewType("ResumeToken", str)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Call:
     """One call an agent is about to make. `fields` are its arguments by name; any Python values.
 
@@ -64,7 +65,7 @@ class Call:
     session: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Captured:
     """The call as it will be judged: nothing that happens to its arguments from now on matters."""
 
@@ -84,7 +85,7 @@ class Request:
     expires_at: Instant
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Evaluated:
     """The call, what policy says, and the action as receipts may show it.
 
@@ -113,7 +114,9 @@ def capture(call: Call, *, step: Step, project: Step, at: Instant) -> Captured:
         ) from None
     except Exception as error:
         why = f"its arguments could not be read ({type(error).__name__})"
-        raise CaptureError(call.tool_name, why, "do not change arguments while they are passed") from error
+        raise CaptureError(
+            call.tool_name, why, "do not change arguments while they are passed"
+        ) from error
     workflow = call.workflow or step.workflow or project.workflow or ""
     action = Action(
         verb=verb,
@@ -139,7 +142,9 @@ def _refuse_bad_names(action: Action, session: str) -> None:
             except UnicodeEncodeError:
                 raise CaptureError("the call", "a name in it is not valid Unicode") from None
     if session == POLICY_SESSION or session.startswith(LIFECYCLE_PREFIX):
-        raise CaptureError(action.tool_name, f"the session name {session!r} is heso's own", "use another")
+        raise CaptureError(
+            action.tool_name, f"the session name {session!r} is heso's own", "use another"
+        )
 
 
 def evaluate(
@@ -185,12 +190,12 @@ def sign(evaluated: Evaluated, heads: Heads, signer: Signer, policy: Policy) -> 
     """
     at = evaluated.captured.at
     receipt = _seal_action(evaluated, heads, signer)
-    entries = [Entry(receipt=receipt, policy_hash=policy.hash, at=at)]
+    entries = [Entry(receipt, at)]
     ticket = None
     if evaluated.request is not None:
         ticket = _open_ticket(evaluated, evaluated.request, receipt, policy)
         link = _seal_suspension(ticket, evaluated.request, receipt, signer, policy)
-        entries.append(Entry(receipt=link, policy_hash=policy.hash, at=at))
+        entries.append(Entry(link, at))
     if heads.policy_hash == policy.hash:
         return Batch(tuple(entries), ticket)
     return Batch((policy_entry(heads, signer, policy, at), *entries), ticket, policy.text)
@@ -223,7 +228,7 @@ def policy_entry(heads: Heads, signer: Signer, policy: Policy, at: Instant) -> E
         operator=signer.public_key,
         chain=next_block(POLICY_SESSION, heads.head(POLICY_SESSION)),
     )
-    return Entry(receipt=seal_receipt(content, signer), policy_hash=policy.hash, at=at)
+    return Entry(seal_receipt(content, signer), at)
 
 
 def _seal_action(evaluated: Evaluated, heads: Heads, signer: Signer) -> Receipt:

@@ -42,7 +42,9 @@ class _Gated:
             tool_name=self.name,
             fields=fields,
             verb=self.verb,
-            target_host=host if host is None or isinstance(host, str) else self._find_host(host, fields),
+            target_host=host
+            if host is None or isinstance(host, str)
+            else self._find_host(host, fields),
             redact=self.redact,
         )
 
@@ -55,7 +57,9 @@ class _Gated:
             why = f"its target_host function failed ({type(error).__name__})"
             raise GateError(self.name, why, "mend the function") from error
         if host is not None and not isinstance(host, str):
-            raise GateError(self.name, "its target_host function gave no text", "return a host or None")
+            raise GateError(
+                self.name, "its target_host function gave no text", "return a host or None"
+            )
         return host
 
     def gate(self) -> Gate:
@@ -75,7 +79,9 @@ class _Gated:
             is_same = False
         if not is_same:
             why = "its arguments changed while it passed the gate"
-            raise GateError(self.name, why, "do not share mutable arguments with other tasks or threads")
+            raise GateError(
+                self.name, why, "do not share mutable arguments with other tasks or threads"
+            )
 
 
 @overload
@@ -214,7 +220,9 @@ def _wrap_coroutine(function: Callable[..., Awaitable[Any]], gated: _Gated) -> C
     return run
 
 
-def _wrap_generator(function: Callable[..., Generator[Any, Any, Any]], gated: _Gated) -> Callable[..., Any]:
+def _wrap_generator(
+    function: Callable[..., Generator[Any, Any, Any]], gated: _Gated
+) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         call = gated.call(args, kwargs)
         permit = gated.gate().admit_inline(call)

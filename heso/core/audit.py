@@ -6,8 +6,8 @@ Deleting or reordering anything breaks it at that place. Cutting its end does no
 elsewhere, shows that.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import orjson
 
@@ -16,6 +16,7 @@ from heso.core.domains import AUDIT_PREFIX
 from heso.core.encoding import Digest, PublicKey
 from heso.core.errors import Malformed
 from heso.core.hashing import digest
+from heso.core.hot import hot_value
 from heso.core.strict_json import parse_json
 from heso.core.verdict import ChainKind, ChainVerdict
 
@@ -37,7 +38,7 @@ _INTEGERS = frozenset({"seq", "redaction_count"})
 _OPTIONAL = "approver_decision"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class AuditFacts:
     """What the audit chain remembers of a receipt."""
 
@@ -51,7 +52,7 @@ class AuditFacts:
     signing_key: PublicKey
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class AuditTail:
     """The end of an audit chain: how many entries there are, and the hash of the last."""
 
@@ -62,23 +63,32 @@ class AuditTail:
 START = AuditTail(0, GENESIS)
 
 
-def extend_audit(tail: AuditTail, facts: AuditFacts) -> tuple[bytes, AuditTail]:
-    """The JSON text of the next entry, and the tail after it."""
-    entry: dict[str, object] = {
-        "seq": tail.size,
-        "prev_hash": tail.entry_hash,
-        "action_hash": facts.action_hash,
-        "workflow": facts.workflow,
-        "account": facts.account,
-        "gate_decision": facts.gate_decision,
-        "trust_level": facts.trust_level,
-        "redaction_count": facts.redaction_count,
-        "recorded_at": facts.recorded_at,
-        "signing_key_id": facts.signing_key,
-    }
-    entry_hash = _hash_entry(entry)
-    entry["entry_hash"] = entry_hash
-    return orjson.dumps(entry), AuditTail(tail.size + 1, entry_hash)
+def extend_audit(tail: AuditTail, facts: AuditFacts) -> AuditTail:
+    """The tail after one more entry."""
+    return AuditTail(tail.size + 1, _hash_fresh_entry(_entry(tail, facts)))
+
+
+def format_audit_entry(tail: AuditTail, facts: AuditFacts) -> bytes:
+    """The JSON text of the entry that follows `tail`, as an audit file holds it."""
+    entry = _entry(tail, facts)
+    return orjson.dumps({**entry, "entry_hash": _hash_fresh_entry(entry)})
+
+
+def describe_receipt(
+    content: Mapping[str, Any], *, recorded_at: str, signer: PublicKey
+) -> AuditFacts:
+    """What the audit chain remembers of a receipt with this content."""
+    action = content["action"]
+    return AuditFacts(
+        action_hash=content["action_hash"],
+        workflow=action["workflow"],
+        account=action["account"],
+        gate_decision=content.get("kind") or content["policy"]["decision_path"],
+        trust_level=content["trust_level"],
+        redaction_count=len(content["redaction"]["markers"]) if "redaction" in content else 0,
+        recorded_at=recorded_at,
+        signing_key=signer,
+    )
 
 
 def verify_audit_chain(entries: Iterable[bytes]) -> ChainVerdict:
@@ -102,8 +112,28 @@ def verify_audit_chain(entries: Iterable[bytes]) -> ChainVerdict:
     return ChainVerdict(kind=ChainKind.VALID, length=tail.size)
 
 
+def _entry(tail: AuditTail, facts: AuditFacts) -> dict[str, object]:
+    return {
+        "seq": tail.size,
+        "prev_hash": tail.entry_hash,
+        "action_hash": facts.action_hash,
+        "workflow": facts.workflow,
+        "account": facts.account,
+        "gate_decision": facts.gate_decision,
+        "trust_level": facts.trust_level,
+        "redaction_count": facts.redaction_count,
+        "recorded_at": facts.recorded_at,
+        "signing_key_id": facts.signing_key,
+    }
+
+
 def _hash_entry(entry: dict[str, object]) -> Digest:
     return digest(AUDIT_PREFIX + canonical_bytes({"audit_entry": entry}))
+
+
+def _hash_fresh_entry(entry: dict[str, object]) -> Digest:
+    """As `_hash_entry`, for an entry made here: text and small integers under ASCII keys need no guard."""
+    return digest(AUDIT_PREFIX + orjson.dumps({"audit_entry": entry}, option=orjson.OPT_SORT_KEYS))
 
 
 def _parse_entry(data: bytes) -> dict[str, object]:

@@ -49,7 +49,9 @@ def format_number(value: float) -> str:
     whole, _, fraction = mantissa.partition(".")
     padded = whole + fraction
     digits = padded.lstrip("0")
-    point = len(whole) + int(exponent or 0) - (len(padded) - len(digits))  # value = 0.digits * 10**point
+    point = (
+        len(whole) + int(exponent or 0) - (len(padded) - len(digits))
+    )  # value = 0.digits * 10**point
     return sign + _place_point(digits.rstrip("0"), point)
 
 
@@ -120,7 +122,10 @@ def _write_integer(value: int) -> bytes:
         except OverflowError:
             exact = False
         if not exact:
-            raise Malformed("JSON number", "an integer beyond 2^53 loses digits as an IEEE double; send it as text")
+            raise Malformed(
+                "JSON number",
+                "an integer beyond 2^53 loses digits as an IEEE double; send it as text",
+            )
     return text.encode()
 
 

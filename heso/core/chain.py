@@ -8,12 +8,12 @@ An action chain holds plain action receipts only; lifecycle links have chains of
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from heso.core.domains import CHAIN_PREFIX
 from heso.core.encoding import Digest, PublicKey
 from heso.core.hashing import digest
+from heso.core.hot import hot_value
 from heso.core.receipt import ChainBlock, SessionId
 from heso.core.verdict import ChainKind, ChainVerdict
 from heso.core.verify import Examined, examine_receipt
@@ -25,7 +25,7 @@ _SIXTY_FOUR = _U64LE.pack(64)
 EachReceipt = Callable[[Callable[[bytes], Examined], Sequence[bytes]], Iterable[Examined]]
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Head:
     """The last receipt of a session: its place, and the hash that the next one must name."""
 
@@ -77,7 +77,9 @@ def verify_action_chain(
     genesis: str | None = None
     want: Digest | None = None
     for position, examined in enumerate(each(examine, receipts)):
-        fault = _check_content(examined, position) or _check_place(examined, position, genesis, want)
+        fault = _check_content(examined, position) or _check_place(
+            examined, position, genesis, want
+        )
         if fault is not None:
             return fault
         content = _content(examined)
@@ -99,7 +101,9 @@ def _check_content(examined: Examined, position: int) -> ChainVerdict | None:
     if kind != "action":
         return ChainVerdict(kind=ChainKind.WRONG_CHAIN_KIND, detail=kind, seq=seq)
     if not examined.verdict.is_valid:
-        return ChainVerdict(kind=ChainKind.CONTENT_TAMPER, detail=str(examined.verdict.kind), seq=seq)
+        return ChainVerdict(
+            kind=ChainKind.CONTENT_TAMPER, detail=str(examined.verdict.kind), seq=seq
+        )
     return None
 
 

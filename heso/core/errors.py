@@ -30,7 +30,9 @@ class Malformed(HesoError):
 class WrongPassphrase(HesoError):
     """The key container did not open: another passphrase, or a damaged file. The two look alike on purpose."""
 
-    next_step = "check HESO_KEY_PASSPHRASE or HESO_KEY_PASSPHRASE_FILE; a damaged key file needs its backup"
+    next_step = (
+        "check HESO_KEY_PASSPHRASE or HESO_KEY_PASSPHRASE_FILE; a damaged key file needs its backup"
+    )
 
     def __str__(self) -> str:
         return "the key file does not open with this passphrase, or it is damaged"

@@ -9,7 +9,6 @@ same shape back. `seal_receipt` is the only place that makes a receipt.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType, Protocol
 
@@ -27,6 +26,7 @@ from heso.core.domains import (
 )
 from heso.core.encoding import Digest, PublicKey, format_base64
 from heso.core.hashing import digest
+from heso.core.hot import hot_value
 
 SessionId = NewType("SessionId", str)
 Json = dict[str, object]
@@ -62,7 +62,7 @@ class Signs(Protocol):
     def sign(self, message: bytes) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Action:
     """One thing an agent is about to do. `fields` holds its arguments as JSON values, by parameter name."""
 
@@ -74,7 +74,7 @@ class Action:
     target_host: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class PolicyRecord:
     """Why, in the receipt: the rule that decided, its sentence, and the conditions that held."""
 
@@ -84,7 +84,7 @@ class PolicyRecord:
     decision_path: DecisionPath
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class ChainBlock:
     """A receipt's place in its session: `prev` is the link hash of the receipt before it, none at seq 0."""
 
@@ -93,7 +93,7 @@ class ChainBlock:
     prev: Digest | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Receipt:
     """A signed receipt. `body` is the exact JSON text that is stored and sent."""
 

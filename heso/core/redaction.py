@@ -19,6 +19,7 @@ from heso.core.canonical import canonical_bytes
 from heso.core.encoding import Digest, is_digest
 from heso.core.errors import Malformed
 from heso.core.hashing import digest
+from heso.core.hot import hot_value
 from heso.core.receipt import Json
 from heso.core.strict_json import parse_json
 
@@ -39,7 +40,7 @@ class Reveal:
     value_json: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Redacted:
     """Fields without the hidden values, the receipt's record of what was hidden, and what opens it.
 
@@ -71,7 +72,9 @@ def redact_fields(
         match mode:
             case "commit_and_reveal":
                 reveal = Reveal(
-                    field_path=path, salt=draw_salt(), value_json=canonical_bytes(parent[key]).decode()
+                    field_path=path,
+                    salt=draw_salt(),
+                    value_json=canonical_bytes(parent[key]).decode(),
                 )
                 commitment = commit(reveal)
                 reveals.append(reveal)
@@ -129,7 +132,9 @@ def check_reveals(content: Json, reveals: Sequence[Reveal]) -> tuple[Reveal, ...
     for reveal in reveals:
         marker = markers.get(reveal.field_path)
         if marker is None:
-            raise Malformed("reveal", "the receipt has no commitment at this path", reveal.field_path)
+            raise Malformed(
+                "reveal", "the receipt has no commitment at this path", reveal.field_path
+            )
         if marker["algorithm"] != COMMIT_SCHEME:
             raise Malformed("reveal", "this value was dropped, not committed to", reveal.field_path)
         if commit(reveal) != marker["commitment"]:

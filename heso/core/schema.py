@@ -16,9 +16,26 @@ Check = Callable[[object], None]
 U32 = 2**32 - 1
 U64 = 2**64 - 1
 
-VERBS = ("llm_call", "tool_call", "http_request", "payment", "data_export", "account_change", "delete")
+VERBS = (
+    "llm_call",
+    "tool_call",
+    "http_request",
+    "payment",
+    "data_export",
+    "account_change",
+    "delete",
+)
 DECISIONS = ("allow", "block", "redact", "require_approval")
-KINDS = ("action", "suspended", "approved", "denied", "expired", "escalated", "completed", "key_rotation")
+KINDS = (
+    "action",
+    "suspended",
+    "approved",
+    "denied",
+    "expired",
+    "escalated",
+    "completed",
+    "key_rotation",
+)
 
 
 class Mismatch(Exception):
@@ -158,7 +175,9 @@ _ERT = _record(
     {
         "observed_facts": _OBSERVED_FACTS,
         "resource_class": _text,
-        "effect": _one_of("observe", "mutate", "destroy", "transfer_out", "spend", "grant", "effect_unknown"),
+        "effect": _one_of(
+            "observe", "mutate", "destroy", "transfer_out", "spend", "grant", "effect_unknown"
+        ),
         "egress": _one_of("local", "crosses_trust_boundary", "crosses_unknown"),
         "observability": _one_of("wire", "args", "symbol", "blind"),
         "taxonomy_hash": _text,
@@ -217,7 +236,9 @@ _APPROVER_RECORD = _record(
 _REDACTION = _record(
     {
         "mode": _one_of("destructive", "commit_and_reveal"),
-        "markers": _list_of(_record({"field_path": _text, "algorithm": _text, "commitment": _text})),
+        "markers": _list_of(
+            _record({"field_path": _text, "algorithm": _text, "commitment": _text})
+        ),
     },
     {"merkle_root": _text},
 )
@@ -243,7 +264,11 @@ _SUSPENSION = _record(
 )
 
 _KEY_ROTATION = _record(
-    {"role": _one_of("producer", "decision"), "outgoing_public_key": _text, "incoming_public_key": _text}
+    {
+        "role": _one_of("producer", "decision"),
+        "outgoing_public_key": _text,
+        "incoming_public_key": _text,
+    }
 )
 
 _GUARDRAIL = _record(
@@ -305,7 +330,8 @@ _CONTENT = _record(
         ),
         "anchor_policy": _one_of("required"),
         "attestation": _record(
-            {"kind": _text, "evidence": _text, "bound_field": _text}, {"collateral": _list_of(_text)}
+            {"kind": _text, "evidence": _text, "bound_field": _text},
+            {"collateral": _list_of(_text)},
         ),
         "metrics": _METRICS,
     },

@@ -33,7 +33,10 @@ def parse_json(
         return json.loads(data, object_pairs_hook=_unique_pairs)
     except _DuplicateKey as error:
         raise Malformed(what, f"duplicate key {error.key!r}") from None
-    except (ValueError, RecursionError) as error:  # JSONDecodeError is a ValueError; so is an absurdly long integer
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # JSONDecodeError is a ValueError; so is an absurdly long integer
         raise Malformed(what, f"not strict JSON: {_reason(error)}") from None
 
 

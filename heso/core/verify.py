@@ -115,7 +115,9 @@ def _examine(envelope: dict[str, Any], operator: PublicKey | None) -> Verdict:
     if operator is not None and operator not in signers:
         raise _Refused(Kind.INVALID_SIGNATURE, f"signed by {signers[0]}, not by the pinned key")
     if content["trust_level"] != level:  # (7)
-        raise _Refused(Kind.TRUST_LEVEL_MISMATCH, f"embedded={content['trust_level']} derived={level}")
+        raise _Refused(
+            Kind.TRUST_LEVEL_MISMATCH, f"embedded={content['trust_level']} derived={level}"
+        )
     if "redaction" in content and not has_sound_markers(content["redaction"]):  # (8)
         raise _Refused(Kind.MALFORMED_REDACTION)
     if "time_anchor" in content:  # (9)

@@ -126,7 +126,9 @@ def _compile_contains(wanted: object) -> Test:
 def _compile_matches(pattern: object) -> Test:
     if not isinstance(pattern, str):
         raise BadCondition("needs a glob pattern as text")
-    matches = re.compile(translate(pattern)).match  # each `*` is atomic: no catastrophic backtracking
+    matches = re.compile(
+        translate(pattern)
+    ).match  # each `*` is atomic: no catastrophic backtracking
     return lambda value: matches(value) is not None if isinstance(value, str) else None
 
 

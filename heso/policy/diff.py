@@ -28,7 +28,9 @@ def diff_policies(old: Policy, new: Policy) -> tuple[RuleChange, ...]:
         if before.get(rule_id) != rule
     ]
     changes += [
-        RuleChange(rule_id, "removed", rule, None) for rule_id, rule in before.items() if rule_id not in after
+        RuleChange(rule_id, "removed", rule, None)
+        for rule_id, rule in before.items()
+        if rule_id not in after
     ]
     return tuple(changes)
 

@@ -7,16 +7,17 @@ A shadow rule is noted and does not decide.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
-from heso.core.receipt import Action, DecisionPath, Json
+from heso.core.receipt import Action, DecisionPath, Json, Verb
 from heso.policy.fields import MISSING, find_field
 from heso.policy.floors import find_breach
 from heso.policy.model import (
     Allow,
     ApprovalTerms,
     Block,
+    Candidate,
     Condition,
     Decision,
     Outcome,
@@ -34,6 +35,7 @@ FLOOR_RULE = "policy.floor."
 
 _DEFAULT_DISPLAY = "No rule is about this action, so a person decides."
 _ANYONE = RequireApproval(ApprovalTerms())
+_UNKNOWN = Outcome(decision=_ANYONE, rule_id=DEFAULT_RULE, display=_DEFAULT_DISPLAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,35 @@ def evaluate_action(action: Action, policy: Policy) -> Outcome:
     """What `policy` says about `action`. Pure; never raises for any JSON fields."""
     facts: dict[str, object] = {}
     shadows: list[Json] = []
-    for rule in policy.by_verb[action.verb]:
-        if _is_about(rule, action) and _all_hold(rule, action, facts):
-            if rule.is_shadow:
-                shadows.append(_shadow_record(rule))
-                continue
-            return _decide(rule, action, facts, shadows)
-    return Outcome(
-        decision=_ANYONE, rule_id=DEFAULT_RULE, display=_DEFAULT_DISPLAY, matched=tuple(shadows)
-    )
+    for candidate in policy.by_verb[action.verb]:
+        rule = candidate.rule
+        if not _is_about(rule, action) or not _all_hold(rule, action, facts):
+            continue
+        if rule.is_shadow:
+            shadows.append(_shadow_record(rule))
+        elif rule.conditions or shadows:
+            matched = [_record(c, _truth(c, action, facts)) for c in rule.conditions]
+            return replace(candidate.outcome, matched=(*matched, *shadows))
+        else:
+            return candidate.outcome
+    return replace(_UNKNOWN, matched=tuple(shadows)) if shadows else _UNKNOWN
+
+
+def make_candidate(rule: Rule, verb: Verb) -> Candidate:
+    """What `rule` says about an action of `verb`. A floor it would break speaks in its place."""
+    breach = None if rule.is_shadow else find_breach(rule, verb)
+    if breach is None:
+        outcome = Outcome(
+            decision=rule.decision, rule_id=rule.id, display=rule.display, redact=rule.redact
+        )
+    else:
+        outcome = Outcome(
+            decision=_ANYONE,
+            rule_id=FLOOR_RULE + verb,
+            display=f"The rule {rule.id!r} would let this through, but {breach}.",
+            redact=rule.redact,
+        )
+    return Candidate(rule, outcome)
 
 
 def explain_action(action: Action, policy: Policy) -> Iterator[Trial]:
@@ -89,8 +111,8 @@ def decision_path(decision: Decision) -> DecisionPath:
 
 
 def _is_about(rule: Rule, action: Action) -> bool:
-    return _subject_matches(rule.subject, action) and (
-        rule.scope == "*" or covers(rule.scope, action.target_host)
+    return (rule.scope == "*" or covers(rule.scope, action.target_host)) and _subject_matches(
+        rule.subject, action
     )
 
 
@@ -144,26 +166,6 @@ def _is_strict(decision: Decision) -> bool:
             return False
         case _:
             assert_never(decision)
-
-
-def _decide(rule: Rule, action: Action, facts: dict[str, object], shadows: list[Json]) -> Outcome:
-    matched = [_record(c, _truth(c, action, facts)) for c in rule.conditions]
-    breach = find_breach(rule, action.verb)
-    if breach is not None:
-        return Outcome(
-            decision=_ANYONE,
-            rule_id=FLOOR_RULE + action.verb,
-            display=f"The rule {rule.id!r} would let this through, but {breach}.",
-            matched=(*matched, *shadows),
-            redact=rule.redact,
-        )
-    return Outcome(
-        decision=rule.decision,
-        rule_id=rule.id,
-        display=rule.display,
-        matched=(*matched, *shadows),
-        redact=rule.redact,
-    )
 
 
 def _record(condition: Condition, truth: Truth) -> Json:

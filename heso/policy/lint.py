@@ -54,7 +54,9 @@ def _covers_all_of(first: Rule, later: Rule) -> bool:
         return False
     subject = first.subject.kind == "any" or first.subject == later.subject
     verb = first.verb is None or first.verb == later.verb
-    scope = first.scope == "*" or first.scope == later.scope or later.scope.endswith("." + first.scope)
+    scope = (
+        first.scope == "*" or first.scope == later.scope or later.scope.endswith("." + first.scope)
+    )
     return subject and verb and scope and _conditions_follow(first, later)
 
 

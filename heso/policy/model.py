@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NewType
 
 from heso.core.encoding import Digest, PublicKey
+from heso.core.hot import hot_value
 from heso.core.receipt import Json, Verb
 
 RuleId = NewType("RuleId", str)
@@ -106,22 +107,7 @@ class Approver:
     keys: tuple[PublicKey, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """A loaded policy. `rules` are the enabled ones in the order in which they are asked.
-
-    `hash` is BLAKE3 of the file's exact bytes, `text` those bytes; a signed ledger entry names the hash.
-    """
-
-    hash: Digest
-    text: bytes
-    rules: tuple[Rule, ...]
-    disabled: tuple[Rule, ...]
-    approvers: tuple[Approver, ...]
-    by_verb: Mapping[Verb, tuple[Rule, ...]] = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Outcome:
     """What policy says about one action, ready for the receipt.
 
@@ -134,3 +120,27 @@ class Outcome:
     display: str
     matched: tuple[Json, ...] = ()
     redact: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rule as it is asked about one verb: what it says when it decides, with the verb's floor applied."""
+
+    rule: Rule
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A loaded policy. `rules` are the enabled ones in the order in which they are asked.
+
+    `hash` is BLAKE3 of the file's exact bytes, `text` those bytes; a signed ledger entry names the hash. `by_verb`
+    holds, for each verb, the rules that may be about it.
+    """
+
+    hash: Digest
+    text: bytes
+    rules: tuple[Rule, ...]
+    disabled: tuple[Rule, ...]
+    approvers: tuple[Approver, ...]
+    by_verb: Mapping[Verb, tuple[Candidate, ...]] = field(repr=False, compare=False)

@@ -15,6 +15,7 @@ from heso.core.hashing import digest
 from heso.core.receipt import Verb
 from heso.policy.conditions import BadCondition, compile_test
 from heso.policy.errors import FloorBypass, PolicyError
+from heso.policy.evaluate import make_candidate
 from heso.policy.floors import find_breach
 from heso.policy.model import (
     Allow,
@@ -68,7 +69,12 @@ def parse_policy(text: bytes, *, file: str = "heso.toml") -> Policy:
         disabled=tuple(rule for rule in rules if not rule.enabled),
         approvers=approvers,
         by_verb=MappingProxyType(
-            {verb: tuple(rule for rule in enabled if rule.verb in (None, verb)) for verb in Verb}
+            {
+                verb: tuple(
+                    make_candidate(rule, verb) for rule in enabled if rule.verb in (None, verb)
+                )
+                for verb in Verb
+            }
         ),
     )
 
@@ -113,7 +119,12 @@ def _parse_rule(table: Table) -> Rule:
         redact=redact,
         is_shadow=table.choice("mode", {"enforce": False, "shadow": True}, "enforce"),
         display=write_sentence(
-            subject=subject, verb=verb, scope=scope, conditions=conditions, decision=decision, redact=redact
+            subject=subject,
+            verb=verb,
+            scope=scope,
+            conditions=conditions,
+            decision=decision,
+            redact=redact,
         ),
     )
     table.finish()
@@ -219,7 +230,9 @@ def _as_json(value: object, table: Table) -> object:
         return str(value)
     if isinstance(value, str | bool | int):
         return value
-    raise table.fault("value", "must be text, a number, true or false, or a list of them; write dates as text")
+    raise table.fault(
+        "value", "must be text, a number, true or false, or a list of them; write dates as text"
+    )
 
 
 def _check_floor(rule: Rule, file: str) -> None:
@@ -244,5 +257,7 @@ def _refuse_shared_keys(file: str, approvers: tuple[Approver, ...]) -> None:
     for person in approvers:
         for key in person.keys:
             if key in owner:
-                raise PolicyError(file, f"this key is already {owner[key]}'s", f"approver {person.id}", "keys")
+                raise PolicyError(
+                    file, f"this key is already {owner[key]}'s", f"approver {person.id}", "keys"
+                )
             owner[key] = person.id

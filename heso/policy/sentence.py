@@ -105,7 +105,9 @@ def _deadline(terms: ApprovalTerms) -> str:
     if terms.sla_minutes is None:
         return ""
     plural = "" if terms.sla_minutes == 1 else "s"
-    late = f", else escalate to {_list(terms.escalate_to)}" if terms.on_timeout == "escalate" else ""
+    late = (
+        f", else escalate to {_list(terms.escalate_to)}" if terms.on_timeout == "escalate" else ""
+    )
     return f" within {terms.sla_minutes} minute{plural}{late}"
 
 

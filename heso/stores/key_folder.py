@@ -39,7 +39,10 @@ def create_key(folder: Path, passphrase: bytes | None) -> SigningKey | None:
         _write_private(folder / DEVELOPMENT_PASSPHRASE_FILE, passphrase + b"\n")
     seed = secrets.token_bytes(32)
     container = seal_key(
-        seed, passphrase, salt=secrets.token_bytes(SALT_BYTES), nonce=secrets.token_bytes(NONCE_BYTES)
+        seed,
+        passphrase,
+        salt=secrets.token_bytes(SALT_BYTES),
+        nonce=secrets.token_bytes(NONCE_BYTES),
     )
     try:
         _write_private(path, container)
@@ -65,11 +68,13 @@ def _development_passphrase(folder: Path, *, allowed: bool) -> bytes:
     path = folder / DEVELOPMENT_PASSPHRASE_FILE
     if not allowed:
         raise KeyUnusable(
-            "a passphrase is required here, and none is set", "set HESO_KEY_PASSPHRASE or HESO_KEY_PASSPHRASE_FILE"
+            "a passphrase is required here, and none is set",
+            "set HESO_KEY_PASSPHRASE or HESO_KEY_PASSPHRASE_FILE",
         )
     if not path.exists():
         raise KeyUnusable(
-            "it needs a passphrase, and none is set", "set HESO_KEY_PASSPHRASE or HESO_KEY_PASSPHRASE_FILE"
+            "it needs a passphrase, and none is set",
+            "set HESO_KEY_PASSPHRASE or HESO_KEY_PASSPHRASE_FILE",
         )
     return _read_private(path).strip()
 
@@ -79,7 +84,9 @@ def read_passphrase_file(path: Path) -> bytes:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise KeyUnusable(f"{path} cannot be read ({error.strerror})", "check HESO_KEY_PASSPHRASE_FILE") from error
+        raise KeyUnusable(
+            f"{path} cannot be read ({error.strerror})", "check HESO_KEY_PASSPHRASE_FILE"
+        ) from error
     if not lines or not lines[0].strip():
         raise KeyUnusable(f"{path} is empty", "check HESO_KEY_PASSPHRASE_FILE")
     return lines[0].strip()
@@ -95,7 +102,9 @@ def _read_private(path: Path) -> bytes:
     except FileNotFoundError:
         raise KeyUnusable(f"{path} is not there", "run `heso init`") from None
     except OSError as error:
-        raise KeyUnusable(f"{path} cannot be read ({error.strerror})", "check its owner and mode") from error
+        raise KeyUnusable(
+            f"{path} cannot be read ({error.strerror})", "check its owner and mode"
+        ) from error
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -4,14 +4,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-import orjson
-
-from heso.core.audit import START
+from heso.core.audit import START, format_audit_entry
 from heso.core.encoding import Digest
 from heso.core.hashing import digest
 from heso.core.ticket import Ticket
 from heso.ports import EVERYTHING, Appended, Filter, NotWritten, Record, Seal
-from heso.stores.ordering import Ordering, Placed
+from heso.stores.ordering import Ordering, Placed, audit_facts
 
 
 class MemoryLedger:
@@ -100,20 +98,21 @@ class MemoryReveals:
 def _record(row: Placed) -> Record:
     return Record(
         position=row.position,
-        action_hash=row.entry.receipt.action_hash,
         session_id=row.session_id,
         receipt=row.entry.receipt.body,
-        audit_entry=row.audit_entry,
-        policy_hash=row.entry.policy_hash,
+        audit_entry=format_audit_entry(row.before, audit_facts(row.entry)),
     )
 
 
 def _fits(row: Placed, wanted: Filter) -> bool:
-    content = row.entry.receipt.content
-    action: dict[str, str] = content["action"]  # type: ignore[assignment]
+    facts = audit_facts(row.entry)
+    action: dict[str, str] = row.entry.receipt.content["action"]  # type: ignore[assignment]
     pairs = (
         (wanted.session_id, row.session_id),
-        (wanted.decision, orjson.loads(row.audit_entry)["gate_decision"]),
-        *((getattr(wanted, name), action[name]) for name in ("workflow", "account", "tool_name", "verb")),
+        (wanted.workflow, facts.workflow),
+        (wanted.account, facts.account),
+        (wanted.decision, facts.gate_decision),
+        (wanted.tool_name, action["tool_name"]),
+        (wanted.verb, action["verb"]),
     )
     return all(want is None or want == value for want, value in pairs)

@@ -6,26 +6,31 @@ Rule 2: a batch is placed whole or not at all.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
-from heso.core.audit import AuditFacts, AuditTail, extend_audit
+from heso.core.audit import AuditFacts, AuditTail, describe_receipt, extend_audit
 from heso.core.chain import Head, link_hash
 from heso.core.encoding import Digest
+from heso.core.hashing import digest
+from heso.core.hot import hot_value
 from heso.core.instant import format_instant
 from heso.core.receipt import Receipt, SessionId
 from heso.ports import Batch, Entry, Seal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Placed:
     """A receipt with its place in the audit chain and, unless it stands alone, in its session."""
 
     entry: Entry
-    position: int
-    audit_entry: bytes
+    before: AuditTail
     entry_hash: Digest
     session_id: SessionId | None
-    head: Head | None
+    seq: int | None
+
+    @property
+    def position(self) -> int:
+        return self.before.size
 
 
 class Ordering:
@@ -63,54 +68,36 @@ class Ordering:
         moved: dict[SessionId, Head | None] = {}
         rows: list[Placed] = []
         for entry in batch.entries:
-            session, head = self._advance(entry.receipt, moved)
-            audit_entry, next_tail = extend_audit(tail, _facts(entry))
-            rows.append(
-                Placed(
-                    entry=entry,
-                    position=tail.size,
-                    audit_entry=audit_entry,
-                    entry_hash=next_tail.entry_hash,
-                    session_id=session,
-                    head=head,
-                )
-            )
-            tail = next_tail
+            session, seq = self._advance(entry.receipt, moved)
+            after = extend_audit(tail, audit_facts(entry))
+            rows.append(Placed(entry, tail, after.entry_hash, session, seq))
+            tail = after
         self._tail = tail
         self._heads.update(moved)
-        if rows:
-            self.policy_hash = rows[-1].entry.policy_hash
+        if batch.policy is not None:
+            self.policy_hash = digest(batch.policy)
         return batch, tuple(rows)
 
     def _advance(
         self, receipt: Receipt, moved: dict[SessionId, Head | None]
-    ) -> tuple[SessionId | None, Head | None]:
-        content = receipt.content
+    ) -> tuple[SessionId | None, int | None]:
+        content: dict[str, Any] = receipt.content
         if "session_id" not in content:
             return None, None
-        session = SessionId(str(content["session_id"]))
+        session: SessionId = content["session_id"]
+        seq: int = content["seq"]
         before = moved[session] if session in moved else self.head(session)
-        seq = content["seq"]
         want = (0, None) if before is None else (before.seq + 1, before.link)
-        if (seq, content.get("prev_receipt_hash")) != want or not isinstance(seq, int):
-            raise ValueError(f"a receipt was sealed for place {seq} of {session!r}, which is at {want[0]}")
-        head = Head(seq, link_hash(session, seq, receipt.action_hash))
-        moved[session] = head
-        return session, head
+        if (seq, content.get("prev_receipt_hash")) != want:
+            raise ValueError(
+                f"a receipt was sealed for place {seq} of {session!r}, which is at {want[0]}"
+            )
+        moved[session] = Head(seq, link_hash(session, seq, receipt.action_hash))
+        return session, seq
 
 
-def _facts(entry: Entry) -> AuditFacts:
-    content = entry.receipt.content
-    action: dict[str, str] = content["action"]  # type: ignore[assignment]
-    policy: dict[str, str] = content["policy"]  # type: ignore[assignment]
-    redaction: dict[str, list[object]] = content.get("redaction", {})  # type: ignore[assignment]
-    return AuditFacts(
-        action_hash=entry.receipt.action_hash,
-        workflow=action["workflow"],
-        account=action["account"],
-        gate_decision=str(content.get("kind", policy["decision_path"])),
-        trust_level=str(content["trust_level"]),
-        redaction_count=len(redaction.get("markers", ())),
-        recorded_at=format_instant(entry.at),
-        signing_key=entry.receipt.signer,
+def audit_facts(entry: Entry) -> AuditFacts:
+    receipt = entry.receipt
+    return describe_receipt(
+        receipt.content, recorded_at=format_instant(entry.at), signer=receipt.signer
     )

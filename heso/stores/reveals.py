@@ -24,7 +24,9 @@ class RevealFolder:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             descriptor = os.open(
-                unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+                unfinished,
+                os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW,
+                0o600,
             )
             with os.fdopen(descriptor, "wb") as file:
                 file.write(sidecar)

@@ -17,7 +17,7 @@ def _make_action(verb: str = "tool_call", **changes: object) -> Action:
     return Action(verb=Verb(verb), **{**plain, **changes})
 
 
-def _write_rule(decision: str = "block", *, conditions: str = "", **changes: object) -> str:
+def _write_rule(decision: str = "block", /, *, conditions: str = "", **changes: object) -> str:
     """One `[[rule]]`; every change is the TOML text of a key, None leaves the key out."""
     keys = {"id": '"r"', "order": "1", "verb": '"any"', "decision": f'"{decision}"'}
     if decision == "redact":

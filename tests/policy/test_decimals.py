@@ -68,7 +68,9 @@ def test_a_comparison_is_exact(op, limit, field, said, truth) -> None:
         ("1e400", "1E+400"),
     ],
 )
-def test_a_receipt_shows_a_rule_value_without_changing_it(written, recorded, read, rule, when) -> None:
+def test_a_receipt_shows_a_rule_value_without_changing_it(
+    written, recorded, read, rule, when
+) -> None:
     record = read(rule(conditions=when("gt", written))).rules[0].conditions[0].as_record()
     assert record == {"field": "f", "op": "gt", "value": recorded}
     assert type(record["value"]) is type(recorded)

@@ -74,10 +74,15 @@ def test_a_reserved_name_is_the_actions_own_where_no_argument_has_that_name(name
 
 
 @pytest.mark.parametrize("name", RESERVED)
-def test_an_argument_goes_before_a_reserved_name_even_when_it_is_null(name, finds, rule, when, decide) -> None:
+def test_an_argument_goes_before_a_reserved_name_even_when_it_is_null(
+    name, finds, rule, when, decide
+) -> None:
     host = {"target_host": "api.stripe.com"}
     assert finds(name, "5", {name: 5}, **host)
-    assert decide(rule(conditions=when("exists", "false", name)), fields={name: None}, **host).rule_id == "r"
+    assert (
+        decide(rule(conditions=when("exists", "false", name)), fields={name: None}, **host).rule_id
+        == "r"
+    )
 
 
 def test_the_host_of_a_hostless_action_is_missing(rule, when, decide) -> None:
@@ -85,7 +90,9 @@ def test_the_host_of_a_hostless_action_is_missing(rule, when, decide) -> None:
 
 
 def test_a_redacted_field_is_matched_on_its_real_value(rule, when, decide) -> None:
-    text = rule("redact", redact='["card.number"]', conditions=when("matches", "'4*'", "card.number"))
+    text = rule(
+        "redact", redact='["card.number"]', conditions=when("matches", "'4*'", "card.number")
+    )
     outcome = decide(text, fields={"card": {"number": "4242"}})
     assert (outcome.rule_id, outcome.redact) == ("r", ("card.number",))
 

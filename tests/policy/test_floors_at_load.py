@@ -37,7 +37,9 @@ def _refused(read, text) -> FloorBypass | None:
 @pytest.mark.parametrize("op", [None, *CONDITIONS])
 @pytest.mark.parametrize("verb", [*ALWAYS_ASK, *BOUND_OR_ASK, *FREE])
 @pytest.mark.parametrize("decision", [*PASSING, *STOPPING])
-def test_a_rule_loads_exactly_when_it_keeps_its_verbs_floor(decision, verb, op, read, rule, when) -> None:
+def test_a_rule_loads_exactly_when_it_keeps_its_verbs_floor(
+    *, decision, verb, op, read, rule, when
+) -> None:
     conditions = when(op, CONDITIONS[op]) if op else ""
     breaks = decision in PASSING and (
         verb in ALWAYS_ASK or (verb in BOUND_OR_ASK and op not in BOUNDING)
@@ -48,7 +50,9 @@ def test_a_rule_loads_exactly_when_it_keeps_its_verbs_floor(decision, verb, op, 
 
 @pytest.mark.parametrize("decision", PASSING)
 @pytest.mark.parametrize("verb", ALWAYS_ASK)
-def test_the_refusal_of_a_delete_says_what_would_be_accepted(decision, verb, read, rule, when) -> None:
+def test_the_refusal_of_a_delete_says_what_would_be_accepted(
+    decision, verb, read, rule, when
+) -> None:
     refused = _refused(read, rule(decision, verb=f'"{verb}"', conditions=when("lte", "5")))
     assert (refused.code, refused.file, refused.rule, refused.key, refused.verb) == (
         "FLOOR_BYPASS",

@@ -32,7 +32,7 @@ HOLDING = {  # op: (the rule's value, a field it holds for)
 @pytest.mark.parametrize("verb", [*FLOORED, *FREE])
 @pytest.mark.parametrize("decision", DECISIONS)
 def test_a_rule_for_any_verb_never_lets_a_floored_verb_through(
-    decision, verb, op, rule, when, decide
+    *, decision, verb, op, rule, when, decide
 ) -> None:
     value, field = HOLDING[op] if op else ("", 0)
     text = rule(decision, conditions=when(op, value) if op else "")
@@ -47,7 +47,9 @@ def test_a_rule_for_any_verb_never_lets_a_floored_verb_through(
 @pytest.mark.parametrize("op", ["lt", "lte", "eq", "in"])
 @pytest.mark.parametrize("verb", ["payment", "data_export"])
 @pytest.mark.parametrize("decision", ["allow", "redact"])
-def test_a_bounded_rule_for_the_verb_itself_lets_it_through(decision, verb, op, rule, when, decide) -> None:
+def test_a_bounded_rule_for_the_verb_itself_lets_it_through(
+    *, decision, verb, op, rule, when, decide
+) -> None:
     value, field = HOLDING[op]
     text = rule(decision, verb=f'"{verb}"', conditions=when(op, value))
     outcome = decide(text, verb, fields={"f": field})
@@ -57,7 +59,7 @@ def test_a_bounded_rule_for_the_verb_itself_lets_it_through(decision, verb, op, 
 @pytest.mark.parametrize("field", [6, "$4", "", None, True, [4], {"f": 4}])
 @pytest.mark.parametrize("verb", ["payment", "data_export"])
 def test_what_is_out_of_bounds_or_unreadable_goes_to_a_person(
-    verb, field, rule, when, decide, asks_anyone
+    *, verb, field, rule, when, decide, asks_anyone
 ) -> None:
     text = rule("allow", verb=f'"{verb}"', conditions=when("lt", "5"))
     assert decide(text, verb, fields={"f": field}) == asks_anyone

@@ -15,7 +15,9 @@ DEFAULT = Outcome(
 
 
 @pytest.mark.parametrize("places", list(itertools.permutations(range(3))))
-def test_the_lowest_order_decides_wherever_it_stands_in_the_file(places, rule, decide, read) -> None:
+def test_the_lowest_order_decides_wherever_it_stands_in_the_file(
+    places, rule, decide, read
+) -> None:
     rules = [rule(id=f'"r{n}"', order=str(n)) for n in (-7, 2, 10)]
     text = "".join(rules[place] for place in places)
     assert decide(text).rule_id == "r-7"
@@ -47,9 +49,19 @@ def test_an_action_that_no_rule_is_about_goes_to_a_person(text, decide) -> None:
     assert decide(text) == DEFAULT
 
 
-@pytest.mark.parametrize("verb", ["llm_call", "tool_call", "http_request", "payment", "data_export"])
+@pytest.mark.parametrize(
+    "verb", ["llm_call", "tool_call", "http_request", "payment", "data_export"]
+)
 def test_a_rule_is_about_its_verb_and_no_other(verb, rule, decide) -> None:
-    verbs = ["llm_call", "tool_call", "http_request", "payment", "data_export", "account_change", "delete"]
+    verbs = [
+        "llm_call",
+        "tool_call",
+        "http_request",
+        "payment",
+        "data_export",
+        "account_change",
+        "delete",
+    ]
     text = rule(verb=f'"{verb}"')
     assert [v for v in verbs if decide(text, v) != DEFAULT] == [verb]
 

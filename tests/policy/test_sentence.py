@@ -25,7 +25,10 @@ SENTENCES = [
         {"subject": "{ kind = 'account', value = 'ops' }", "scope": "'Stripe.com:443'"},
         "When the account ops does anything on stripe.com, then block it.",
     ),
-    ({"redact": "['card.number']"}, "When any agent does anything, then block it and redact card.number."),
+    (
+        {"redact": "['card.number']"},
+        "When any agent does anything, then block it and redact card.number.",
+    ),
     (
         {"decision": "allow", "redact": "['a', 'b']"},
         "When any agent does anything, then allow it and redact a and b.",
@@ -74,7 +77,7 @@ def test_a_rule_reads_as_a_sentence(keys, sentence, read, rule) -> None:
 
 
 @pytest.mark.parametrize(("op", "value", "phrase"), CONDITIONS)
-def test_a_condition_reads_as_a_phrase(op, value, phrase, read, rule, when) -> None:
+def test_a_condition_reads_as_a_phrase(op, value, phrase, *, read, rule, when) -> None:
     display = read(rule(conditions=when(op, value))).rules[0].display
     assert display == f"When any agent does anything and {phrase}, then block it."
 

@@ -28,7 +28,7 @@ UNKNOWABLE = [  # op, the rule's value, how a receipt shows it, a field it canno
 @pytest.mark.parametrize(("op", "value", "shown", "field"), UNKNOWABLE)
 @pytest.mark.parametrize("decision", STRICT)
 def test_a_stricter_rule_matches_what_it_cannot_compare(
-    decision, op, value, shown, field, rule, when, decide, read
+    *, decision, op, value, shown, field, rule, when, decide, read
 ) -> None:
     text = rule(decision, conditions=when(op, value))
     assert decide(text, fields={"f": field}) == Outcome(
@@ -42,13 +42,15 @@ def test_a_stricter_rule_matches_what_it_cannot_compare(
 @pytest.mark.parametrize(("op", "value", "shown", "field"), UNKNOWABLE)
 @pytest.mark.parametrize("decision", LAX)
 def test_a_laxer_rule_does_not_match_what_it_cannot_compare(
-    decision, op, value, shown, field, rule, when, decide, asks_anyone
+    *, decision, op, value, shown, field, rule, when, decide, asks_anyone
 ) -> None:
     assert decide(rule(decision, conditions=when(op, value)), fields={"f": field}) == asks_anyone
 
 
 @pytest.mark.parametrize("decision", DECISIONS)
-def test_a_missing_field_is_false_and_not_unknown(decision, rule, when, decide, asks_anyone) -> None:
+def test_a_missing_field_is_false_and_not_unknown(
+    decision, rule, when, decide, asks_anyone
+) -> None:
     for op, value, _, _ in UNKNOWABLE:
         assert decide(rule(decision, conditions=when(op, value))) == asks_anyone
 
@@ -56,7 +58,7 @@ def test_a_missing_field_is_false_and_not_unknown(decision, rule, when, decide, 
 @pytest.mark.parametrize("decision", DECISIONS)
 @pytest.mark.parametrize("first", [True, False], ids=["unknown first", "false first"])
 def test_a_false_condition_outweighs_an_unknown_one(
-    decision, first, rule, when, decide, asks_anyone
+    *, decision, first, rule, when, decide, asks_anyone
 ) -> None:
     both = [when("gt", "5"), when("eq", "'no'", "g")]
     text = rule(decision, conditions=", ".join(both if first else both[::-1]))
@@ -81,7 +83,9 @@ def test_a_true_condition_leaves_an_unknown_one_to_the_decision(
         )
 
 
-def test_a_rule_that_could_be_read_takes_over_from_a_laxer_one_that_could_not(rule, when, decide) -> None:
+def test_a_rule_that_could_be_read_takes_over_from_a_laxer_one_that_could_not(
+    rule, when, decide
+) -> None:
     lax = rule("allow", id='"small"', conditions=when("lt", "100"))
     strict = rule("block", id='"rest"', order="2")
     assert decide(lax + strict, fields={"f": 5}).rule_id == "small"

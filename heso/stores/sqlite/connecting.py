@@ -18,7 +18,9 @@ def open_writer(file: Path, *, busy_seconds: float) -> sqlite3.Connection:
             file, timeout=busy_seconds, isolation_level=None, check_same_thread=False
         )
     except (OSError, sqlite3.Error) as error:
-        raise NotWritten(f"cannot open {file}: {error}", "check that the folder exists and is writable") from error
+        raise NotWritten(
+            f"cannot open {file}: {error}", "check that the folder exists and is writable"
+        ) from error
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -36,7 +38,9 @@ def open_writer(file: Path, *, busy_seconds: float) -> sqlite3.Connection:
 def open_reader(file: Path) -> sqlite3.Connection:
     """A connection that cannot write."""
     try:
-        connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, isolation_level=None)
+        connection = sqlite3.connect(
+            f"file:{quote(str(file))}?mode=ro", uri=True, isolation_level=None
+        )
         check_schema(connection, str(file))
     except sqlite3.Error as error:
         raise NotWritten(f"cannot read {file}: {error}", "run `heso doctor`") from error

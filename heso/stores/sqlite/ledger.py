@@ -16,10 +16,12 @@ import threading
 from collections import deque
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
-from heso.core.audit import GENESIS, AuditTail
-from heso.core.chain import Head
+from heso.core.audit import START, AuditTail
+from heso.core.chain import Head, link_hash
 from heso.core.encoding import Digest
+from heso.core.hashing import digest
 from heso.core.receipt import SessionId
 from heso.core.ticket import Ticket
 from heso.ports import Appended, Batch, NotWritten, Seal, Unacknowledged
@@ -31,12 +33,12 @@ LARGEST_BATCH = 512
 _REMEMBERED_SESSIONS = 10_000
 _IOERR = 10  # SQLITE_IOERR; the higher bits say which
 
-_INSERT_ROW = """INSERT INTO ledger (position, entry_hash, action_hash, session_id, seq, link_hash, policy_hash,
-    decision, verb, tool_name, workflow, account, receipt, audit_entry) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+_INSERT_ROW = """INSERT INTO ledger (position, entry_hash, action_hash, session_id, seq, recorded_at, decision, verb,
+    tool_name, workflow, account, receipt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"""
 _INSERT_TICKET = """INSERT OR IGNORE INTO ticket (action_hash, lifecycle_session, session_id, tool_name, workflow,
     account, rule_id, policy_hash, fields_json, terms_json, reveal_root, resume_token, suspended_at, expires_at,
     state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
-_INSERT_POLICY = "INSERT OR IGNORE INTO policy (hash, text) VALUES (?,?)"
+_INSERT_POLICY = "INSERT INTO policy (since, hash, text) VALUES (?,?,?)"
 
 
 class _Job:
@@ -130,7 +132,9 @@ class SqliteLedger:
             with self._turn:
                 if self._thread is None:
                     # A daemon: only what was acknowledged is promised, and a program must be able to end.
-                    self._thread = threading.Thread(target=self._serve, name="heso-ledger", daemon=True)
+                    self._thread = threading.Thread(
+                        target=self._serve, name="heso-ledger", daemon=True
+                    )
                     self._thread.start()
         self._bell.put(True)
 
@@ -221,18 +225,20 @@ class SqliteLedger:
 
     def _read_ends(self) -> Ordering:
         row = self._connection.execute(
-            "SELECT position, entry_hash, policy_hash FROM ledger ORDER BY position DESC LIMIT 1"
+            "SELECT position, entry_hash FROM ledger ORDER BY position DESC LIMIT 1"
         ).fetchone()
-        if row is None:
-            return Ordering(AuditTail(0, GENESIS), None, self._load_head)
-        position, entry_hash, policy_hash = row
-        return Ordering(AuditTail(position + 1, Digest(entry_hash)), Digest(policy_hash), self._load_head)
+        tail = START if row is None else AuditTail(row[0] + 1, Digest(row[1].hex()))
+        row = self._connection.execute(
+            "SELECT hash FROM policy ORDER BY since DESC LIMIT 1"
+        ).fetchone()
+        return Ordering(tail, None if row is None else Digest(row[0].hex()), self._load_head)
 
     def _load_head(self, session: SessionId) -> Head | None:
         row = self._connection.execute(
-            "SELECT seq, link_hash FROM ledger WHERE session_id = ? ORDER BY seq DESC LIMIT 1", (session,)
+            "SELECT seq, action_hash FROM ledger WHERE session_id = ? ORDER BY seq DESC LIMIT 1",
+            (session,),
         ).fetchone()
-        return None if row is None else Head(row[0], Digest(row[1]))
+        return None if row is None else Head(row[0], link_hash(session, row[0], row[1].hex()))
 
     def _place(self, job: _Job) -> None:
         """One caller's failing seal is that caller's failure, not its neighbours'."""
@@ -248,9 +254,12 @@ class SqliteLedger:
         rows = [_row(placed) for job in jobs for placed in job.rows]
         self._connection.executemany(_INSERT_ROW, rows)
         for job in jobs:
-            if job.batch.policy is not None and job.rows:
-                policy_hash = job.rows[0].entry.policy_hash
-                self._connection.execute(_INSERT_POLICY, (policy_hash, job.batch.policy))
+            policy = job.batch.policy
+            if policy is not None and job.rows:
+                since = job.rows[0].position
+                self._connection.execute(
+                    _INSERT_POLICY, (since, bytes.fromhex(digest(policy)), policy)
+                )
             if job.batch.ticket is not None:
                 self._connection.execute(_INSERT_TICKET, _ticket_row(job.batch.ticket))
 
@@ -263,24 +272,21 @@ def _fail(jobs: list[_Job], error: BaseException) -> None:
 
 def _row(placed: Placed) -> tuple[object, ...]:
     receipt = placed.entry.receipt
-    action: dict[str, str] = receipt.content["action"]  # type: ignore[assignment]
-    policy: dict[str, str] = receipt.content["policy"]  # type: ignore[assignment]
-    head = placed.head
+    content: dict[str, Any] = receipt.content
+    action: dict[str, str] = content["action"]
     return (
         placed.position,
-        placed.entry_hash,
-        receipt.action_hash,
+        bytes.fromhex(placed.entry_hash),
+        bytes.fromhex(receipt.action_hash),
         placed.session_id,
-        None if head is None else head.seq,
-        None if head is None else head.link,
-        placed.entry.policy_hash,
-        receipt.content.get("kind", policy["decision_path"]),
+        placed.seq,
+        placed.entry.at,
+        content.get("kind") or content["policy"]["decision_path"],
         action["verb"],
         action["tool_name"],
         action["workflow"],
         action["account"],
         receipt.body,
-        placed.audit_entry,
     )
 
 

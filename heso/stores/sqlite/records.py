@@ -1,25 +1,35 @@
 """Reading the ledger's file, on a connection that cannot write and never holds a transaction open for long."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import orjson
+
+from heso.core.audit import GENESIS, AuditTail, describe_receipt, format_audit_entry
 from heso.core.encoding import Digest
+from heso.core.instant import Instant, format_instant
 from heso.core.receipt import SessionId
 from heso.ports import EVERYTHING, Filter, Record
 from heso.stores.sqlite.connecting import open_reader
 
 _PAGE = 500
-_COLUMNS = "position, action_hash, session_id, receipt, audit_entry, policy_hash"
-_WANTED = """(:session_id IS NULL OR session_id = :session_id)
-    AND (:workflow IS NULL OR workflow = :workflow)
-    AND (:account IS NULL OR account = :account)
-    AND (:tool_name IS NULL OR tool_name = :tool_name)
-    AND (:verb IS NULL OR verb = :verb)
-    AND (:decision IS NULL OR decision = :decision)"""
-_READ = f"SELECT {_COLUMNS} FROM ledger WHERE position > :after AND {_WANTED} ORDER BY position LIMIT :limit"  # noqa: S608  # constants
-_NEWEST = f"SELECT {_COLUMNS} FROM ledger WHERE {_WANTED} ORDER BY position DESC LIMIT :limit"  # noqa: S608  # constants
-_FIND = f"SELECT {_COLUMNS} FROM ledger WHERE action_hash >= ? AND action_hash < ? ORDER BY action_hash LIMIT 10"  # noqa: S608  # constants
+_FOUND_AT_MOST = 10
+_SELECT = """SELECT ledger.position, ledger.session_id, ledger.recorded_at, ledger.receipt, earlier.entry_hash
+    FROM ledger LEFT JOIN ledger AS earlier ON earlier.position = ledger.position - 1"""
+_WANTED = """(:session_id IS NULL OR ledger.session_id = :session_id)
+    AND (:workflow IS NULL OR ledger.workflow = :workflow)
+    AND (:account IS NULL OR ledger.account = :account)
+    AND (:tool_name IS NULL OR ledger.tool_name = :tool_name)
+    AND (:verb IS NULL OR ledger.verb = :verb)
+    AND (:decision IS NULL OR ledger.decision = :decision)"""
+_READ = (
+    f"{_SELECT} WHERE ledger.position > :after AND {_WANTED} ORDER BY ledger.position LIMIT :limit"
+)
+_NEWEST = f"{_SELECT} WHERE {_WANTED} ORDER BY ledger.position DESC LIMIT :limit"
+_FIND = """SELECT position FROM ledger INDEXED BY ledger_hashes
+    WHERE action_hash >= :low AND action_hash <= :high AND hex(action_hash) LIKE :like LIMIT :limit"""
+_AT = f"{_SELECT} WHERE ledger.position = :position"
 
 
 class SqliteRecords:
@@ -40,18 +50,27 @@ class SqliteRecords:
         return self._rows(_NEWEST, {**_parameters(wanted), "limit": count})[::-1]
 
     def find(self, prefix: str) -> Sequence[Record]:
-        return self._rows(_FIND, (prefix, prefix + "g"))  # "g" sorts after every hex digit
+        bounds = {
+            "low": bytes.fromhex(prefix.ljust(64, "0")),
+            "high": bytes.fromhex(prefix.ljust(64, "f")),
+            "like": prefix + "%",
+            "limit": _FOUND_AT_MOST,
+        }
+        positions = [position for (position,) in self._connection.execute(_FIND, bounds)]
+        return [record for at in positions for record in self._rows(_AT, {"position": at})]
 
     def policy_text(self, policy_hash: Digest) -> bytes | None:
-        row = self._connection.execute("SELECT text FROM policy WHERE hash = ?", (policy_hash,)).fetchone()
+        row = self._connection.execute(
+            "SELECT text FROM policy WHERE hash = ?", (bytes.fromhex(policy_hash),)
+        ).fetchone()
         return None if row is None else bytes(row[0])
 
     def count(self) -> int:
-        (count,) = self._connection.execute("SELECT count(*) FROM ledger").fetchone()
-        return int(count)
+        (last,) = self._connection.execute("SELECT max(position) FROM ledger").fetchone()
+        return 0 if last is None else int(last) + 1
 
-    def _rows(self, query: str, parameters: dict[str, object] | tuple[str, ...]) -> list[Record]:
-        return [_record(row) for row in self._connection.execute(query, parameters)]
+    def _rows(self, query: str, parameters: dict[str, object]) -> list[Record]:
+        return [_record(*row) for row in self._connection.execute(query, parameters)]
 
 
 def _parameters(wanted: Filter) -> dict[str, object]:
@@ -59,13 +78,21 @@ def _parameters(wanted: Filter) -> dict[str, object]:
     return {name: getattr(wanted, name) for name in names}
 
 
-def _record(row: sqlite3.Row | tuple[object, ...]) -> Record:
-    position, action_hash, session_id, receipt, audit_entry, policy_hash = row
+def _record(
+    position: int, session_id: str | None, recorded_at: int, receipt: bytes, earlier: bytes | None
+) -> Record:
+    before = AuditTail(position, GENESIS if earlier is None else Digest(earlier.hex()))
+    envelope: Any = orjson.loads(
+        receipt
+    )  # our own bytes; whoever verifies them reads them strictly
+    facts = describe_receipt(
+        envelope["content"],
+        recorded_at=format_instant(Instant(recorded_at)),
+        signer=envelope["signatures"][0]["public_key"],
+    )
     return Record(
-        position=int(position),  # type: ignore[call-overload]
-        action_hash=Digest(str(action_hash)),
-        session_id=None if session_id is None else SessionId(str(session_id)),
-        receipt=bytes(receipt),  # type: ignore[call-overload, arg-type]
-        audit_entry=bytes(audit_entry),  # type: ignore[call-overload, arg-type]
-        policy_hash=Digest(str(policy_hash)),
+        position=position,
+        session_id=None if session_id is None else SessionId(session_id),
+        receipt=receipt,
+        audit_entry=format_audit_entry(before, facts),
     )

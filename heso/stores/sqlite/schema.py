@@ -38,7 +38,9 @@ def check_schema(connection: sqlite3.Connection, file: str) -> int:
     application = _pragma(connection, "application_id")
     newest = len(list(_MIGRATIONS.glob("[0-9]*.sql")))
     if application != (APPLICATION_ID if version else 0):
-        raise WrongSchema(file, "is a database of another program", "point heso at a project of its own")
+        raise WrongSchema(
+            file, "is a database of another program", "point heso at a project of its own"
+        )
     if version > newest:
         why = f"has schema version {version}; this heso knows up to {newest}"
         raise WrongSchema(file, why, "upgrade heso: pip install -U heso")

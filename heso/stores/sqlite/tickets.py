@@ -48,6 +48,8 @@ class SqliteTickets:
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[aiosqlite.Connection]:
-        async with aiosqlite.connect(f"file:{quote(str(self._file))}?mode=ro", uri=True) as connection:
+        async with aiosqlite.connect(
+            f"file:{quote(str(self._file))}?mode=ro", uri=True
+        ) as connection:
             connection.row_factory = aiosqlite.Row
             yield connection

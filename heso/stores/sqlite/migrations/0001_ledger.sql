@@ -1,25 +1,26 @@
--- The ledger: every receipt in commit order, with its audit entry. Rows are only ever inserted.
--- `receipt` and `audit_entry` are the exact bytes that were signed and hashed; the other columns are for queries
--- and are never hashed again.
+-- The ledger: every receipt in commit order. Rows are only ever inserted.
+-- `receipt` holds the exact bytes that were signed; the other columns are for queries and are never hashed again.
+-- What follows from these is not stored a second time: a row's audit entry, its link hash, its policy.
 CREATE TABLE ledger (
     position    INTEGER PRIMARY KEY,   -- place in the audit chain, from 0
-    entry_hash  TEXT NOT NULL,
-    action_hash TEXT NOT NULL,
+    entry_hash  BLOB NOT NULL,         -- of its audit entry
+    action_hash BLOB NOT NULL,
     session_id  TEXT,                  -- NULL for a receipt that stands alone
     seq         INTEGER,
-    link_hash   TEXT,                  -- what the next receipt of the session must name
-    policy_hash TEXT NOT NULL,         -- the policy in force
+    recorded_at INTEGER NOT NULL,      -- nanoseconds since 1970, UTC
     decision    TEXT NOT NULL,
     verb        TEXT NOT NULL,
     tool_name   TEXT NOT NULL,
     workflow    TEXT NOT NULL,
     account     TEXT NOT NULL,
-    receipt     BLOB NOT NULL,
-    audit_entry BLOB NOT NULL
+    receipt     BLOB NOT NULL
 ) STRICT;
 
 CREATE UNIQUE INDEX ledger_by_session ON ledger (session_id, seq) WHERE session_id IS NOT NULL;
-CREATE UNIQUE INDEX ledger_by_hash ON ledger (action_hash);
+
+-- For finding a receipt by its hash: narrow rows in commit order, read through when somebody asks. An index sorted by
+-- hash would touch a random page for every receipt and cost a busy ledger most of its speed.
+CREATE INDEX ledger_hashes ON ledger (position, action_hash);
 
 CREATE TRIGGER ledger_keeps BEFORE DELETE ON ledger BEGIN
     SELECT RAISE(ABORT, 'the ledger is append-only');
@@ -28,11 +29,12 @@ CREATE TRIGGER ledger_stays BEFORE UPDATE ON ledger BEGIN
     SELECT RAISE(ABORT, 'the ledger is append-only');
 END;
 
--- The exact text of every policy that was ever in force here.
+-- The exact text of every policy that was ever in force, and from which receipt on.
 CREATE TABLE policy (
-    hash TEXT PRIMARY KEY,
-    text BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+    since INTEGER PRIMARY KEY,         -- the position of its signed entry
+    hash  BLOB NOT NULL,
+    text  BLOB NOT NULL
+) STRICT;
 
 -- What waits for people: a checkpoint of the action, not of the coroutine.
 CREATE TABLE ticket (

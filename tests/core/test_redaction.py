@@ -1,0 +1,210 @@
+"""Redaction: what is hidden is gone from the bytes, and only that."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from heso.core.canonical import canonical_bytes
+from heso.core.errors import HesoError
+from heso.core.redaction import Redacted, Reveal, commit, merkle_root, redact_fields
+
+SECRET = "4242-4242"
+
+
+def salts() -> Callable[[], bytes]:
+    """1, 2, 3... as 32-byte salts."""
+    numbers: Iterator[int] = count(1)
+    return lambda: next(numbers).to_bytes(32, "big")
+
+
+def salt(number: int) -> bytes:
+    return number.to_bytes(32, "big")
+
+
+def hide(fields: dict[str, Any], *paths: str) -> Redacted:
+    return redact_fields(fields, paths, draw_salt=salts())
+
+
+def drop(fields: dict[str, Any], *paths: str) -> Redacted:
+    return redact_fields(fields, paths, draw_salt=salts(), mode="destructive")
+
+
+def test_a_value_becomes_its_commitment() -> None:
+    reveal = Reveal(field_path="card", salt=salt(1), value_json=f'"{SECRET}"')
+    commitment = commit(reveal)
+    assert hide({"card": SECRET, "n": 1}, "card") == Redacted(
+        fields={"card": {"_sd": commitment}, "n": 1},
+        record={
+            "mode": "commit_and_reveal",
+            "markers": [
+                {"field_path": "card", "algorithm": "salted-blake3/v1", "commitment": commitment}
+            ],
+            "merkle_root": merkle_root([commitment]),
+        },
+        reveals=(reveal,),
+    )
+
+
+def test_a_dropped_value_leaves_nothing_to_reveal() -> None:
+    assert drop({"card": SECRET, "n": 1}, "card") == Redacted(
+        fields={"card": "[redacted]", "n": 1},
+        record={
+            "mode": "destructive",
+            "markers": [{"field_path": "card", "algorithm": "drop/v1", "commitment": ""}],
+        },
+        reveals=(),
+    )
+
+
+def test_a_dropped_value_draws_no_salt() -> None:
+    def refuse() -> bytes:
+        raise AssertionError
+
+    result = redact_fields({"card": SECRET}, ["card"], draw_salt=refuse, mode="destructive")
+    assert result.fields == {"card": "[redacted]"}
+
+
+def test_nested_values_are_reached_and_their_siblings_kept() -> None:
+    fields = {"a": {"b": {"c": SECRET, "d": 1}, "e": 2}, "f": 3}
+    result = hide(fields, "a.b.c")
+    commitment = commit(Reveal(field_path="a.b.c", salt=salt(1), value_json=f'"{SECRET}"'))
+    assert result.fields == {"a": {"b": {"c": {"_sd": commitment}, "d": 1}, "e": 2}, "f": 3}
+
+
+def test_paths_are_hidden_in_the_order_they_are_named_each_with_the_next_salt() -> None:
+    fields = {"a": 1, "b": {"x": 2, "y": 3}, "c": 4}
+    result = hide(fields, "b.y", "nowhere", "a", "b.x")
+    reveals = (
+        Reveal(field_path="b.y", salt=salt(1), value_json="3"),
+        Reveal(field_path="a", salt=salt(2), value_json="1"),
+        Reveal(field_path="b.x", salt=salt(3), value_json="2"),
+    )
+    hidden = {reveal.field_path: {"_sd": commit(reveal)} for reveal in reveals}
+    assert result.reveals == reveals
+    assert result.fields == {
+        "a": hidden["a"],
+        "b": {"x": hidden["b.x"], "y": hidden["b.y"]},
+        "c": 4,
+    }
+    assert result.record is not None
+    assert result.record["merkle_root"] == merkle_root([commit(reveal) for reveal in reveals])
+
+
+@pytest.mark.parametrize("paths", [("a", "a.b"), ("a.b", "a"), ("a.b", "a", "a.b"), ("a", "a")])
+def test_a_parent_hides_its_children_in_one_commitment(paths: tuple[str, ...]) -> None:
+    result = hide({"a": {"b": SECRET, "c": 1}}, *paths)
+    reveal = Reveal(field_path="a", salt=salt(1), value_json=f'{{"b":"{SECRET}","c":1}}')
+    assert result.reveals == (reveal,)
+    assert result.fields == {"a": {"_sd": commit(reveal)}}
+
+
+def test_a_name_that_begins_alike_is_no_child() -> None:
+    assert drop({"a": {"b": 1}, "ab": 2, "a-b": 3}, "a", "ab").fields == {
+        "a": "[redacted]",
+        "ab": "[redacted]",
+        "a-b": 3,
+    }
+
+
+MISSED = {
+    "a missing key": ({"a": 1}, "b"),
+    "a missing child": ({"a": {"b": 1}}, "a.c"),
+    "below a text": ({"a": "text"}, "a.b"),
+    "below null": ({"a": None}, "a.b"),
+    "an index": ({"a": [SECRET]}, "a.0"),
+    "an index in brackets": ({"a": [SECRET]}, "a[0]"),
+    "a wildcard": ({"a": {"b": SECRET}}, "a.*"),
+    "inside the objects of an array": ({"a": [{"b": SECRET}]}, "a.b"),
+    "a prefix of the wire": ({"a": 1}, "action.fields.a"),
+    "a leading dot": ({"a": 1}, ".a"),
+    "a trailing dot": ({"a": {"b": 1}}, "a."),
+    "two dots": ({"a": {"b": 1}}, "a..b"),
+    "another case": ({"a": 1}, "A"),
+    "a key with a dot in it": ({"a.b": SECRET}, "a.b"),
+}
+
+
+@pytest.mark.parametrize("name", MISSED)
+def test_a_path_that_does_not_match_hides_nothing_and_draws_no_salt(name: str) -> None:
+    fields, path = MISSED[name]
+
+    def refuse() -> bytes:
+        raise AssertionError
+
+    result = redact_fields(fields, [path], draw_salt=refuse)
+    assert result == Redacted(fields=fields, record=None)
+    assert drop(fields, path) == Redacted(fields=fields, record=None)
+
+
+@pytest.mark.parametrize(
+    ("value", "value_json"),
+    [
+        (None, "null"),
+        (False, "false"),
+        ("", '""'),
+        ({}, "{}"),
+        ([], "[]"),
+        (1.0, "1"),
+        ({"b": 1, "a": [True]}, '{"a":[true],"b":1}'),
+        ("é\n", '"é\\n"'),
+    ],
+)
+def test_any_value_that_is_there_is_hidden_even_null(value: object, value_json: str) -> None:
+    reveal = Reveal(field_path="x", salt=salt(1), value_json=value_json)
+    assert hide({"x": value}, "x").reveals == (reveal,)
+
+
+@pytest.mark.parametrize("redact", [hide, drop])
+def test_the_fields_given_are_not_changed_and_share_nothing_that_was(
+    redact: Callable[..., Redacted],
+) -> None:
+    fields = {"a": {"b": {"c": SECRET}, "list": [1]}, "d": {"e": 1}}
+    before = copy.deepcopy(fields)
+    inner = fields["a"]
+    result = redact(fields, "a.b.c", "d.e", "a.list")
+    assert fields == before
+    assert fields["a"] is inner
+    assert result.fields["a"] is not inner
+
+
+@pytest.mark.parametrize("redact", [hide, drop])
+def test_the_secret_is_in_none_of_the_bytes_that_are_signed(redact: Callable[..., Redacted]) -> None:
+    fields = {"a": {"b": SECRET, "deep": {"x": [SECRET]}}, "c": SECRET}
+    result = redact(fields, "a.b", "a.deep", "c")
+    assert SECRET.encode() not in canonical_bytes({"f": result.fields, "r": result.record})
+
+
+def test_no_paths_hide_nothing() -> None:
+    fields = {"a": 1}
+    assert hide(fields) == Redacted(fields=fields, record=None)
+    assert hide({}, "a") == Redacted(fields={}, record=None)
+
+
+@pytest.mark.parametrize("size", [0, 16, 31, 33])
+def test_a_salt_that_could_not_hide_a_value_is_refused(size: int) -> None:
+    """A short salt lets a card number be guessed from its commitment, and the sidecar would not read back."""
+    with pytest.raises((HesoError, ValueError)):
+        redact_fields({"card": SECRET}, ["card"], draw_salt=lambda: b"\x01" * size)
+
+
+def test_a_value_that_is_not_json_is_refused_without_being_quoted() -> None:
+    with pytest.raises(HesoError) as caught:
+        hide({"card": SECRET.encode()}, "card")
+    assert SECRET not in str(caught.value)
+
+
+def test_a_reveal_shows_its_value_in_json() -> None:
+    value = {"z": [1.5, None], "a": "é"}
+    (reveal,) = hide({"x": value}, "x").reveals
+    assert json.loads(reveal.value_json) == value
+
+
+def test_a_result_does_not_show_the_secret_or_salt_in_a_repr() -> None:
+    """A repr ends up in a log, in a trace, in an assertion of somebody's test."""
+    result = hide({"card": SECRET}, "card")
+    assert SECRET not in repr(result)
+    assert SECRET not in repr(result.reveals[0])

@@ -1,0 +1,118 @@
+"""Canonical JSON against another implementation, against itself, and against the reader."""
+
+import json
+import math
+from typing import Any
+
+import rfc8785
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heso.core.canonical import MAX_DEPTH, MAX_SAFE_INTEGER, _write, canonical_bytes, format_number
+from heso.core.errors import Malformed
+from heso.core.strict_json import parse_json
+
+QUICK = settings(derandomize=True, deadline=None, max_examples=300)
+
+EDGES = [0.0, -0.0, 1e-4, 1e-5, 1e-6, 1e-7, 1e15, 1e16, 1e20, 1e21, 5e-324, 2.0**53, 1.5e15, 0.1 + 0.2]
+FLOATS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(EDGES),
+    st.builds(math.nextafter, st.sampled_from(EDGES), st.sampled_from([-math.inf, math.inf])),
+)
+TEXT = st.one_of(st.text(), st.text("\x00\x1f\"\\/\x7f\u2028é\ue000\uffff\U00010000a"))
+KEYS = st.one_of(st.text("abAB\x00\x7f", max_size=3), TEXT)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER),
+    FLOATS,
+    TEXT,
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=20,
+)
+NOT_ALWAYS_JSON = st.recursive(
+    st.one_of(
+        SCALARS,
+        st.integers(),
+        st.integers(-(10**40), 10**40),
+        st.integers(0, 1100).map(lambda power: 2**power),
+        st.integers(0, 400).map(lambda power: -(10**power)),
+        st.floats(),
+        st.text(st.characters()),
+        st.text(st.characters(categories=["Cs", "Lu"])),
+        st.binary(max_size=3),
+        st.sampled_from([(), (1,), {1}, 1j, object]),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.one_of(KEYS, st.integers(), st.none()), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(VALUES)
+@QUICK
+def test_it_writes_what_another_implementation_writes(value: Any) -> None:
+    assert canonical_bytes(value) == rfc8785.dumps(value)
+
+
+@given(FLOATS)
+@settings(QUICK, max_examples=2000)
+def test_a_number_reads_back_as_itself_and_is_printed_as_by_another_implementation(
+    number: float,
+) -> None:
+    text = format_number(number)
+    assert text.encode() == rfc8785.dumps(number) == canonical_bytes(number)
+    assert float(text) == number
+
+
+@given(VALUES)
+@QUICK
+def test_the_fast_way_and_the_exact_way_write_the_same(value: Any) -> None:
+    parts: list[bytes] = []
+    _write(value, parts, MAX_DEPTH)
+    assert canonical_bytes(value) == b"".join(parts)
+
+
+@given(VALUES)
+@QUICK
+def test_what_is_written_reads_back_and_writes_the_same_again(value: Any) -> None:
+    text = canonical_bytes(value)
+    read = parse_json(text)
+    assert read == value
+    assert canonical_bytes(read) == text
+
+
+@given(VALUES, st.sampled_from([None, 1, "\t"]), st.booleans())
+@QUICK
+def test_how_a_text_is_spelled_does_not_change_what_is_read(
+    value: Any, indent: int | str | None, ascii_only: bool
+) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
+    assert canonical_bytes(parse_json(text)) == canonical_bytes(value)
+
+
+@given(NOT_ALWAYS_JSON)
+@QUICK
+def test_any_value_is_written_exactly_or_refused(value: Any) -> None:
+    try:
+        text = canonical_bytes(value)
+    except Malformed:
+        return
+    assert json.loads(text) == value
+
+
+@given(st.integers(), st.integers(-3, 3))
+@QUICK
+def test_two_integers_never_share_their_bytes(integer: int, step: int) -> None:
+    for near in (integer, 2**53 + integer % 1000, 10**20 + integer % 1000):
+        try:
+            one, other = canonical_bytes(near), canonical_bytes(near + step)
+        except Malformed:
+            continue
+        assert (one == other) == (step == 0)
