@@ -9,7 +9,6 @@ by the floor's cost, not here: the operating system's cache survives a kill.
 
 import json
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,18 +37,17 @@ def check_integrity(scratch: Scratch) -> Iterator[str]:
 
 def stored_orders(project: Path, scratch: Scratch) -> set[str]:
     """Verify everything a project has stored and return the orders that were gated."""
-    exported = run_ours("export", "--project", str(project)).splitlines()
-    sessions: dict[str, list[bytes]] = defaultdict(list)
-    orders: list[str] = []
-    for receipt in exported:
-        content = json.loads(receipt)["content"]
-        sessions[content["session_id"]].append(receipt)
-        if "order" in content["action"]["fields"]:
-            orders.append(content["action"]["fields"]["order"])
-    for receipts in sessions.values():
-        file = scratch.new_path()
-        file.write_bytes(b"\n".join(receipts) + b"\n")
-        run_ours("verify", "--chain", str(file))
+    receipts, audit = scratch.new_path(), scratch.new_path()
+    run_ours("export", "--project", str(project), "--out", str(receipts))
+    run_ours("export", "--audit", "--project", str(project), "--out", str(audit))
+    run_ours("verify", "--chain", str(receipts))
+    run_ours("verify", "--audit", str(audit))
+    contents = [json.loads(receipt)["content"] for receipt in receipts.open("rb")]
+    audited = [json.loads(entry)["action_hash"] for entry in audit.open("rb")]
+    if audited != [content["action_hash"] for content in contents]:
+        raise PromiseBroken("the audit chain does not name the stored receipts")
+    fields = [content["action"]["fields"] for content in contents]
+    orders = [each["order"] for each in fields if "order" in each]
     if len(orders) != len(set(orders)):
         raise PromiseBroken("an order was stored twice")
     return set(orders)

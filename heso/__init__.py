@@ -2,22 +2,46 @@
 
 Start with `init`, put `tool` on the functions an agent may call, and read `BlockedError` and `SuspendedError` when it
 may not. Verifying needs none of that: `verify_receipt` is pure.
+
+Names are loaded when they are first used: a program that only verifies never loads SQLite or an event loop.
 """
 
-from heso.async_gate.context import current_action_hash, step
-from heso.async_gate.errors import BlockedError, CaptureError, GateError, SuspendedError
-from heso.async_gate.pipeline import Permit
-from heso.async_gate.stages import Call
-from heso.async_gate.tool import destructive, tool
-from heso.core.errors import HesoError
-from heso.core.receipt import Verb
-from heso.core.verdict import Kind, Verdict
-from heso.core.verify import verify_receipt
-from heso.policy.errors import FloorBypass, PolicyError
-from heso.policy.model import Outcome
-from heso.runtime import Runtime, gate, gate_sync, init, peek
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from heso.async_gate.context import current_action_hash, step
+    from heso.async_gate.errors import BlockedError, CaptureError, GateError, SuspendedError
+    from heso.async_gate.pipeline import Permit
+    from heso.async_gate.stages import Call
+    from heso.async_gate.tool import destructive, tool
+    from heso.core.errors import HesoError
+    from heso.core.receipt import Verb
+    from heso.core.verdict import Kind, Verdict
+    from heso.core.verify import verify_receipt
+    from heso.policy.errors import FloorBypass, PolicyError
+    from heso.policy.model import Outcome
+    from heso.runtime import Runtime, gate, gate_sync, init, peek
+    from heso.settings import SettingsError
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "heso.async_gate.context": ("current_action_hash", "step"),
+    "heso.async_gate.errors": ("BlockedError", "CaptureError", "GateError", "SuspendedError"),
+    "heso.async_gate.pipeline": ("Permit",),
+    "heso.async_gate.stages": ("Call",),
+    "heso.async_gate.tool": ("destructive", "tool"),
+    "heso.core.errors": ("HesoError",),
+    "heso.core.receipt": ("Verb",),
+    "heso.core.verdict": ("Kind", "Verdict"),
+    "heso.core.verify": ("verify_receipt",),
+    "heso.policy.errors": ("FloorBypass", "PolicyError"),
+    "heso.policy.model": ("Outcome",),
+    "heso.runtime": ("Runtime", "gate", "gate_sync", "init", "peek"),
+    "heso.settings": ("SettingsError",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BlockedError",
@@ -31,6 +55,7 @@ __all__ = [
     "Permit",
     "PolicyError",
     "Runtime",
+    "SettingsError",
     "SuspendedError",
     "Verb",
     "Verdict",
@@ -44,3 +69,15 @@ __all__ = [
     "tool",
     "verify_receipt",
 ]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'heso' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

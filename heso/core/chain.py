@@ -68,6 +68,31 @@ def verify_action_chain(
 
     `each` is an order-preserving map over the receipts; pass an executor's to use more than one core.
     """
+    return _verify_chain(receipts, frozenset({"action"}), each, operator)
+
+
+def verify_lifecycle_chain(
+    receipts: Sequence[bytes],
+    *,
+    each: EachReceipt = map,
+    operator: PublicKey | None = None,
+) -> ChainVerdict:
+    """The verdict on the chain of one suspended action.
+
+    Only the opening `suspended` link is known so far; a longer chain is WrongChainKind, never Valid.
+    """
+    if len(receipts) > 1:
+        detail = "a lifecycle beyond its first link cannot be judged by this version"
+        return ChainVerdict(kind=ChainKind.WRONG_CHAIN_KIND, detail=detail, seq=1)
+    return _verify_chain(receipts, frozenset({"suspended"}), each, operator)
+
+
+def _verify_chain(
+    receipts: Sequence[bytes],
+    kinds: frozenset[str],
+    each: EachReceipt,
+    operator: PublicKey | None,
+) -> ChainVerdict:
     if not receipts:
         return ChainVerdict(kind=ChainKind.EMPTY)
 
@@ -77,7 +102,7 @@ def verify_action_chain(
     genesis: str | None = None
     want: Digest | None = None
     for position, examined in enumerate(each(examine, receipts)):
-        fault = _check_content(examined, position) or _check_place(
+        fault = _check_content(examined, position, kinds) or _check_place(
             examined, position, genesis, want
         )
         if fault is not None:
@@ -92,13 +117,13 @@ def _content(examined: Examined) -> dict[str, Any]:
     return {} if examined.envelope is None else examined.envelope["content"]
 
 
-def _check_content(examined: Examined, position: int) -> ChainVerdict | None:
+def _check_content(examined: Examined, position: int, kinds: frozenset[str]) -> ChainVerdict | None:
     if examined.envelope is None:
         return ChainVerdict(kind=ChainKind.MALFORMED, detail=examined.verdict.detail, seq=position)
     content = examined.envelope["content"]
     kind = content.get("kind", "action")
     seq = content.get("seq", 0)
-    if kind != "action":
+    if kind not in kinds:
         return ChainVerdict(kind=ChainKind.WRONG_CHAIN_KIND, detail=kind, seq=seq)
     if not examined.verdict.is_valid:
         return ChainVerdict(

@@ -152,3 +152,124 @@ class Forge:
 @pytest.fixture(scope="session")
 def forge() -> Forge:
     return Forge()
+
+
+RECORD: Json = {
+    "decision": "approved",
+    "approver_identity": "x",
+    "reason": "r",
+    "decided_at": "d",
+    "sla_minutes": 30,
+}
+EVERY_BLOCK: Json = {
+    "action_version": "heso-action/2.0",
+    "captured_at": "2026-01-01T00:00:00Z",
+    "agent_identity": "x",
+    "action": {
+        "verb": "tool_call",
+        "tool_name": "t",
+        "workflow": "w",
+        "account": "a",
+        "fields": {"free": None},
+        "target_host": "h",
+        "domain": "d",
+        "action": "a",
+        "result_hash": "r",
+        "error": "e",
+        "ert": {
+            "observed_facts": {
+                "host": "h",
+                "path": "p",
+                "realpath": "p",
+                "mcp_server": "m",
+                "method": "GET",
+                "argv_tokens": ["ls"],
+                "row_count_estimate": 7,
+                "is_payment": True,
+                "is_secret": True,
+                "is_identity_change": True,
+                "is_model_call": True,
+                "effect_destructive": True,
+                "is_local_compute": True,
+                "has_file_body": True,
+                "origin": "sdk",
+                "observed_via": "fs_hook",
+            },
+            "resource_class": "c",
+            "effect": "observe",
+            "egress": "local",
+            "observability": "wire",
+            "taxonomy_hash": "t",
+        },
+        "mandate": {
+            "mandate_id": "m",
+            "mandate_hash": "h",
+            "verdict": "valid",
+            "payee": "p",
+            "amount_minor": 1,
+            "currency": "EUR",
+        },
+    },
+    "policy": {
+        "rule_id": "r",
+        "rule_display": "d",
+        "matched_conditions": [{"field": "f", "op": "o", "value": {"free": None}}],
+        "decision_path": "allow",
+    },
+    "trust_level": "L0",
+    "approver_decision": RECORD,
+    "redaction": {
+        "mode": "destructive",
+        "markers": [{"field_path": "p", "algorithm": "drop/v1", "commitment": ""}],
+        "merkle_root": "m",
+    },
+    "guardrail": {
+        "findings": [
+            {
+                "category": "jailbreak",
+                "surface": {"argument": {"path": "p"}},
+                "pattern_id": "p",
+                "severity": "malicious",
+            }
+        ],
+        "decision": "block",
+    },
+    "session_id": "s",
+    "seq": 3,
+    "prev_receipt_hash": "h",
+    "kind": "action",
+    "suspension": {
+        "resume_token_hash": "h",
+        "context_ref": {"scheme": "none", "key": "k", "hash": "h"},
+        "tool_binding_hash": "h",
+        "policy": {"policy_id": "p", "policy_hash": "h", "rule": "r"},
+        "approval": {
+            "sla": "1h",
+            "expires_at": "x",
+            "on_timeout": "deny",
+            "approver_pubkeys": ["k"],
+            "escalation": {"after": "1h", "to": ["k"]},
+        },
+    },
+    "key_rotation": {"role": "producer", "outgoing_public_key": "o", "incoming_public_key": "i"},
+    "nonce": "n",
+    "attestation": {"kind": "k", "evidence": "e", "bound_field": "b", "collateral": ["c"]},
+    "metrics": {
+        "duration_ms": 1,
+        "status": "ok",
+        "status_code": 200,
+        "tokens_in": 1,
+        "tokens_out": 1,
+        "bytes_in": 1,
+        "bytes_out": 1,
+        "retries": 0,
+        "token_source": "estimated",
+        "rate_card_id": "r",
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def every_block() -> Json:
+    """A content with every optional block of the format, but for a quorum and a time anchor."""
+    return EVERY_BLOCK

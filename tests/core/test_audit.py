@@ -9,7 +9,15 @@ import pytest
 import rfc8785
 from blake3 import blake3
 
-from heso.core.audit import START, AuditFacts, AuditTail, extend_audit, verify_audit_chain
+from heso.core.audit import (
+    START,
+    AuditFacts,
+    AuditTail,
+    describe_receipt,
+    extend_audit,
+    format_audit_entry,
+    verify_audit_chain,
+)
 from heso.core.encoding import Digest, PublicKey
 from heso.core.errors import Malformed
 from heso.core.verdict import ChainKind, ChainVerdict
@@ -35,8 +43,9 @@ def entry_hash(entry: Json) -> str:
 def build(length: int) -> list[bytes]:
     tail, entries = START, []
     for number in range(length):
-        text, tail = extend_audit(tail, replace(FACTS, workflow=f"w{number}"))
-        entries.append(text)
+        facts = replace(FACTS, workflow=f"w{number}")
+        entries.append(format_audit_entry(tail, facts))
+        tail = extend_audit(tail, facts)
     return entries
 
 
@@ -59,8 +68,8 @@ KEYS = tuple(json.loads(build(1)[0]))
 
 
 def test_an_entry_holds_the_facts_and_hangs_on_the_one_before() -> None:
-    first, tail = extend_audit(START, FACTS)
-    entry = json.loads(first)
+    entry = json.loads(format_audit_entry(START, FACTS))
+    tail = extend_audit(START, FACTS)
     assert entry == {
         "seq": 0,
         "prev_hash": "0" * 64,
@@ -75,9 +84,9 @@ def test_an_entry_holds_the_facts_and_hangs_on_the_one_before() -> None:
         "entry_hash": entry_hash(entry),
     }
     assert tail == AuditTail(1, Digest(entry["entry_hash"]))
-    second, after = extend_audit(tail, FACTS)
-    assert (json.loads(second)["seq"], json.loads(second)["prev_hash"]) == (1, entry["entry_hash"])
-    assert after == AuditTail(2, Digest(json.loads(second)["entry_hash"]))
+    second = json.loads(format_audit_entry(tail, FACTS))
+    assert (second["seq"], second["prev_hash"]) == (1, entry["entry_hash"])
+    assert extend_audit(tail, FACTS) == AuditTail(2, Digest(second["entry_hash"]))
 
 
 @pytest.mark.parametrize(
@@ -85,16 +94,43 @@ def test_an_entry_holds_the_facts_and_hangs_on_the_one_before() -> None:
 )
 def test_any_text_of_an_agent_makes_an_entry_that_verifies(text: str) -> None:
     facts = replace(FACTS, workflow=text, account=text, gate_decision=text, recorded_at=text)
-    first, tail = extend_audit(START, facts)
-    second, _ = extend_audit(tail, facts)
+    first = format_audit_entry(START, facts)
+    second = format_audit_entry(extend_audit(START, facts), facts)
     assert json.loads(first)["entry_hash"] == entry_hash(json.loads(first))
     assert verify_audit_chain([first, second]) == ChainVerdict(kind=ChainKind.VALID, length=2)
 
 
 @pytest.mark.parametrize("field", ["workflow", "account", "recorded_at"])
 def test_text_that_is_not_unicode_is_refused_as_ours(field: str) -> None:
-    with pytest.raises(Malformed):
-        extend_audit(START, replace(FACTS, **{field: "\ud800"}))
+    facts = replace(FACTS, **{field: "\ud800"})
+    for write in (extend_audit, format_audit_entry):
+        with pytest.raises(Malformed):
+            write(START, facts)
+
+
+def test_a_receipt_is_remembered_by_what_it_says(forge: Any) -> None:
+    marker = {"field_path": "x", "algorithm": "drop/v1", "commitment": ""}
+    redaction = {"mode": "destructive", "markers": [marker, marker]}
+    content = forge.hashed(forge.content(redaction=redaction))
+    facts = AuditFacts(
+        action_hash=content["action_hash"],
+        workflow="w",
+        account="a",
+        gate_decision="allow",
+        trust_level="L0",
+        redaction_count=2,
+        recorded_at="now",
+        signing_key=FACTS.signing_key,
+    )
+    signer = FACTS.signing_key
+    assert describe_receipt(content, recorded_at="now", signer=signer) == facts
+    link = {**content, "kind": "suspended"}
+    assert describe_receipt(link, recorded_at="now", signer=signer) == replace(
+        facts, gate_decision="suspended"
+    )
+    # A plain action may also say its kind; what policy decided is still what is remembered.
+    plain = {**content, "kind": "action"}
+    assert describe_receipt(plain, recorded_at="now", signer=signer) == facts
 
 
 @pytest.mark.parametrize("length", [1, 2, 10])
@@ -153,7 +189,9 @@ def test_a_first_entry_hangs_on_sixty_four_zeros(prev: str) -> None:
 
 
 def test_a_hash_in_capitals_is_another_hash() -> None:
-    entries = edit(3, lambda entry: put("entry_hash", entry["entry_hash"].upper())(entry), rehash=False)
+    entries = edit(
+        3, lambda entry: put("entry_hash", entry["entry_hash"].upper())(entry), rehash=False
+    )
     assert verify_audit_chain(entries).kind is ChainKind.CONTENT_TAMPER
 
 
@@ -178,7 +216,9 @@ def test_unknown_keys_are_malformed_and_an_approvers_decision_is_known() -> None
     assert verify_audit_chain(edit(3, put("approver_decision", None))).kind is ChainKind.MALFORMED
 
 
-@pytest.mark.parametrize("junk", [b"", b"null", b"[]", b"{", b'{"seq":0,"seq":0}', b"\xff", b"\xef\xbb\xbf{}"])
+@pytest.mark.parametrize(
+    "junk", [b"", b"null", b"[]", b"{", b'{"seq":0,"seq":0}', b"\xff", b"\xef\xbb\xbf{}"]
+)
 def test_an_entry_that_cannot_be_read_is_malformed_at_its_place(junk: bytes) -> None:
     verdict = verify_audit_chain([*build(2), junk])
     assert (verdict.kind, verdict.seq) == (ChainKind.MALFORMED, 2)

@@ -81,13 +81,15 @@ FAULTS: dict[str, tuple[ChainKind, int, Build]] = {
         lambda f: changed(f, 0, prev_receipt_hash="ab" * 32),
     ),
     "no predecessor": (ChainKind.LINK_BROKEN, 2, lambda f: changed(f, 2, prev_receipt_hash=None)),
-    "an empty predecessor": (ChainKind.LINK_BROKEN, 2, lambda f: changed(f, 2, prev_receipt_hash="")),
+    "an empty predecessor": (
+        ChainKind.LINK_BROKEN,
+        2,
+        lambda f: changed(f, 2, prev_receipt_hash=""),
+    ),
     "the predecessor's action hash": (
         ChainKind.LINK_BROKEN,
         2,
-        lambda f: changed(
-            f, 2, prev_receipt_hash=f.chain(2)[1]["content"]["action_hash"]
-        ),
+        lambda f: changed(f, 2, prev_receipt_hash=f.chain(2)[1]["content"]["action_hash"]),
     ),
     "the predecessor in capitals": (
         ChainKind.LINK_BROKEN,
@@ -97,8 +99,16 @@ FAULTS: dict[str, tuple[ChainKind, int, Build]] = {
         ),
     ),
     "another seq": (ChainKind.LINK_BROKEN, 7, lambda f: changed(f, 2, seq=7)),
-    "a very large seq": (ChainKind.LINK_BROKEN, 2**53 - 1, lambda f: [f.l0(f.content(session_id="s", seq=2**53 - 1))]),
-    "another session in the middle": (ChainKind.LINK_BROKEN, 2, lambda f: changed(f, 2, session_id="S")),
+    "a very large seq": (
+        ChainKind.LINK_BROKEN,
+        2**53 - 1,
+        lambda f: [f.l0(f.content(session_id="s", seq=2**53 - 1))],
+    ),
+    "another session in the middle": (
+        ChainKind.LINK_BROKEN,
+        2,
+        lambda f: changed(f, 2, session_id="S"),
+    ),
     "a receipt changed": (ChainKind.CONTENT_TAMPER, 2, tampered),
     "a signature changed": (ChainKind.CONTENT_TAMPER, 2, badly_signed),
     "a lifecycle link": (ChainKind.WRONG_CHAIN_KIND, 1, lambda f: with_link(f, "completed")),

@@ -64,7 +64,9 @@ def test_a_flip_of_any_byte_keeps_it_shut(container: bytes, flip: int) -> None:
         (2**32 - 1, 2**32 - 1),
     ],
 )
-def test_hostile_costs_are_refused_before_any_work(container: bytes, costs: tuple[int, int]) -> None:
+def test_hostile_costs_are_refused_before_any_work(
+    container: bytes, costs: tuple[int, int]
+) -> None:
     with pytest.raises(Malformed, match="costs are out of bounds"):
         open_key(with_costs(container, *costs), b"correct horse")
 
@@ -76,7 +78,14 @@ def test_other_costs_within_bounds_do_not_open_it(container: bytes) -> None:
 
 
 def test_bytes_that_are_no_container_are_malformed(container: bytes) -> None:
-    others = [b"", SEED, container[:-1], container + b"\n", container[1:] + b"\x00", b"HSK1" + container[4:]]
+    others = [
+        b"",
+        SEED,
+        container[:-1],
+        container + b"\n",
+        container[1:] + b"\x00",
+        b"HSK1" + container[4:],
+    ]
     for other in others:
         with pytest.raises(Malformed, match="not a heso key container"):
             open_key(other, b"correct horse")

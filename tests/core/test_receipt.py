@@ -104,7 +104,11 @@ def test_a_sealed_receipt_verifies_as_what_it_says_it_is() -> None:
             action_hash=receipt.action_hash,
             signers=(receipt.signer,),
         )
-        assert envelope["content"] == receipt.content == {**content, "action_hash": receipt.action_hash}
+        assert (
+            envelope["content"]
+            == receipt.content
+            == {**content, "action_hash": receipt.action_hash}
+        )
         assert list(envelope) == ["alg", "content", "signatures"]
 
 

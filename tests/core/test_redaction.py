@@ -12,7 +12,7 @@ from heso.core.canonical import canonical_bytes
 from heso.core.errors import HesoError
 from heso.core.redaction import Redacted, Reveal, commit, merkle_root, redact_fields
 
-SECRET = "4242-4242"
+HIDDEN = "4242-4242"
 
 
 def salts() -> Callable[[], bytes]:
@@ -34,9 +34,9 @@ def drop(fields: dict[str, Any], *paths: str) -> Redacted:
 
 
 def test_a_value_becomes_its_commitment() -> None:
-    reveal = Reveal(field_path="card", salt=salt(1), value_json=f'"{SECRET}"')
+    reveal = Reveal(field_path="card", salt=salt(1), value_json=f'"{HIDDEN}"')
     commitment = commit(reveal)
-    assert hide({"card": SECRET, "n": 1}, "card") == Redacted(
+    assert hide({"card": HIDDEN, "n": 1}, "card") == Redacted(
         fields={"card": {"_sd": commitment}, "n": 1},
         record={
             "mode": "commit_and_reveal",
@@ -50,7 +50,7 @@ def test_a_value_becomes_its_commitment() -> None:
 
 
 def test_a_dropped_value_leaves_nothing_to_reveal() -> None:
-    assert drop({"card": SECRET, "n": 1}, "card") == Redacted(
+    assert drop({"card": HIDDEN, "n": 1}, "card") == Redacted(
         fields={"card": "[redacted]", "n": 1},
         record={
             "mode": "destructive",
@@ -64,14 +64,14 @@ def test_a_dropped_value_draws_no_salt() -> None:
     def refuse() -> bytes:
         raise AssertionError
 
-    result = redact_fields({"card": SECRET}, ["card"], draw_salt=refuse, mode="destructive")
+    result = redact_fields({"card": HIDDEN}, ["card"], draw_salt=refuse, mode="destructive")
     assert result.fields == {"card": "[redacted]"}
 
 
 def test_nested_values_are_reached_and_their_siblings_kept() -> None:
-    fields = {"a": {"b": {"c": SECRET, "d": 1}, "e": 2}, "f": 3}
+    fields = {"a": {"b": {"c": HIDDEN, "d": 1}, "e": 2}, "f": 3}
     result = hide(fields, "a.b.c")
-    commitment = commit(Reveal(field_path="a.b.c", salt=salt(1), value_json=f'"{SECRET}"'))
+    commitment = commit(Reveal(field_path="a.b.c", salt=salt(1), value_json=f'"{HIDDEN}"'))
     assert result.fields == {"a": {"b": {"c": {"_sd": commitment}, "d": 1}, "e": 2}, "f": 3}
 
 
@@ -96,8 +96,8 @@ def test_paths_are_hidden_in_the_order_they_are_named_each_with_the_next_salt() 
 
 @pytest.mark.parametrize("paths", [("a", "a.b"), ("a.b", "a"), ("a.b", "a", "a.b"), ("a", "a")])
 def test_a_parent_hides_its_children_in_one_commitment(paths: tuple[str, ...]) -> None:
-    result = hide({"a": {"b": SECRET, "c": 1}}, *paths)
-    reveal = Reveal(field_path="a", salt=salt(1), value_json=f'{{"b":"{SECRET}","c":1}}')
+    result = hide({"a": {"b": HIDDEN, "c": 1}}, *paths)
+    reveal = Reveal(field_path="a", salt=salt(1), value_json=f'{{"b":"{HIDDEN}","c":1}}')
     assert result.reveals == (reveal,)
     assert result.fields == {"a": {"_sd": commit(reveal)}}
 
@@ -115,16 +115,16 @@ MISSED = {
     "a missing child": ({"a": {"b": 1}}, "a.c"),
     "below a text": ({"a": "text"}, "a.b"),
     "below null": ({"a": None}, "a.b"),
-    "an index": ({"a": [SECRET]}, "a.0"),
-    "an index in brackets": ({"a": [SECRET]}, "a[0]"),
-    "a wildcard": ({"a": {"b": SECRET}}, "a.*"),
-    "inside the objects of an array": ({"a": [{"b": SECRET}]}, "a.b"),
+    "an index": ({"a": [HIDDEN]}, "a.0"),
+    "an index in brackets": ({"a": [HIDDEN]}, "a[0]"),
+    "a wildcard": ({"a": {"b": HIDDEN}}, "a.*"),
+    "inside the objects of an array": ({"a": [{"b": HIDDEN}]}, "a.b"),
     "a prefix of the wire": ({"a": 1}, "action.fields.a"),
     "a leading dot": ({"a": 1}, ".a"),
     "a trailing dot": ({"a": {"b": 1}}, "a."),
     "two dots": ({"a": {"b": 1}}, "a..b"),
     "another case": ({"a": 1}, "A"),
-    "a key with a dot in it": ({"a.b": SECRET}, "a.b"),
+    "a key with a dot in it": ({"a.b": HIDDEN}, "a.b"),
 }
 
 
@@ -162,7 +162,7 @@ def test_any_value_that_is_there_is_hidden_even_null(value: object, value_json: 
 def test_the_fields_given_are_not_changed_and_share_nothing_that_was(
     redact: Callable[..., Redacted],
 ) -> None:
-    fields = {"a": {"b": {"c": SECRET}, "list": [1]}, "d": {"e": 1}}
+    fields = {"a": {"b": {"c": HIDDEN}, "list": [1]}, "d": {"e": 1}}
     before = copy.deepcopy(fields)
     inner = fields["a"]
     result = redact(fields, "a.b.c", "d.e", "a.list")
@@ -172,10 +172,12 @@ def test_the_fields_given_are_not_changed_and_share_nothing_that_was(
 
 
 @pytest.mark.parametrize("redact", [hide, drop])
-def test_the_secret_is_in_none_of_the_bytes_that_are_signed(redact: Callable[..., Redacted]) -> None:
-    fields = {"a": {"b": SECRET, "deep": {"x": [SECRET]}}, "c": SECRET}
+def test_the_secret_is_in_none_of_the_bytes_that_are_signed(
+    redact: Callable[..., Redacted],
+) -> None:
+    fields = {"a": {"b": HIDDEN, "deep": {"x": [HIDDEN]}}, "c": HIDDEN}
     result = redact(fields, "a.b", "a.deep", "c")
-    assert SECRET.encode() not in canonical_bytes({"f": result.fields, "r": result.record})
+    assert HIDDEN.encode() not in canonical_bytes({"f": result.fields, "r": result.record})
 
 
 def test_no_paths_hide_nothing() -> None:
@@ -188,13 +190,13 @@ def test_no_paths_hide_nothing() -> None:
 def test_a_salt_that_could_not_hide_a_value_is_refused(size: int) -> None:
     """A short salt lets a card number be guessed from its commitment, and the sidecar would not read back."""
     with pytest.raises((HesoError, ValueError)):
-        redact_fields({"card": SECRET}, ["card"], draw_salt=lambda: b"\x01" * size)
+        redact_fields({"card": HIDDEN}, ["card"], draw_salt=lambda: b"\x01" * size)
 
 
 def test_a_value_that_is_not_json_is_refused_without_being_quoted() -> None:
     with pytest.raises(HesoError) as caught:
-        hide({"card": SECRET.encode()}, "card")
-    assert SECRET not in str(caught.value)
+        hide({"card": HIDDEN.encode()}, "card")
+    assert HIDDEN not in str(caught.value)
 
 
 def test_a_reveal_shows_its_value_in_json() -> None:
@@ -205,6 +207,6 @@ def test_a_reveal_shows_its_value_in_json() -> None:
 
 def test_a_result_does_not_show_the_secret_or_salt_in_a_repr() -> None:
     """A repr ends up in a log, in a trace, in an assertion of somebody's test."""
-    result = hide({"card": SECRET}, "card")
-    assert SECRET not in repr(result)
-    assert SECRET not in repr(result.reveals[0])
+    result = hide({"card": HIDDEN}, "card")
+    assert HIDDEN not in repr(result)
+    assert HIDDEN not in repr(result.reveals[0])

@@ -62,7 +62,9 @@ def test_every_bit_of_a_salt_counts(hidden: Any) -> None:
             check_reveals(content, [replace(reveal, salt=salt)])
 
 
-@pytest.mark.parametrize("path", ["city", "", "card.", "owner", "owner.age", "Card", "action.fields.card"])
+@pytest.mark.parametrize(
+    "path", ["city", "", "card.", "owner", "owner.age", "Card", "action.fields.card"]
+)
 def test_a_reveal_for_a_path_without_a_marker_is_refused(hidden: Any, path: str) -> None:
     content, (reveal, _) = hidden
     with pytest.raises(Malformed, match=r"no commitment at this path") as caught:
@@ -149,7 +151,10 @@ BAD_SIDECARS: dict[str, tuple[object, str]] = {
     "a long salt": ({"reveals": [{**ROW, "salt_hex": "01" * 33}]}, "64 lower-case hex"),
     "a salt in capitals": ({"reveals": [{**ROW, "salt_hex": "AB" * 32}]}, "64 lower-case hex"),
     "a salt that is not hex": ({"reveals": [{**ROW, "salt_hex": "zz" * 32}]}, "64 lower-case hex"),
-    "a salt with a space": ({"reveals": [{**ROW, "salt_hex": "01 " * 21 + "0"}]}, "64 lower-case hex"),
+    "a salt with a space": (
+        {"reveals": [{**ROW, "salt_hex": "01 " * 21 + "0"}]},
+        "64 lower-case hex",
+    ),
 }
 
 

@@ -16,119 +16,7 @@ from heso.core.verify import verify_receipt
 Json = dict[str, Any]
 Path = tuple[str | int, ...]
 
-RECORD: Json = {
-    "decision": "approved",
-    "approver_identity": "x",
-    "reason": "r",
-    "decided_at": "d",
-    "sla_minutes": 30,
-}
-FULL: Json = {
-    "action_version": "heso-action/2.0",
-    "captured_at": "2026-01-01T00:00:00Z",
-    "agent_identity": "x",
-    "action": {
-        "verb": "tool_call",
-        "tool_name": "t",
-        "workflow": "w",
-        "account": "a",
-        "fields": {"free": None},
-        "target_host": "h",
-        "domain": "d",
-        "action": "a",
-        "result_hash": "r",
-        "error": "e",
-        "ert": {
-            "observed_facts": {
-                "host": "h",
-                "path": "p",
-                "realpath": "p",
-                "mcp_server": "m",
-                "method": "GET",
-                "argv_tokens": ["ls"],
-                "row_count_estimate": 7,
-                "is_payment": True,
-                "is_secret": True,
-                "is_identity_change": True,
-                "is_model_call": True,
-                "effect_destructive": True,
-                "is_local_compute": True,
-                "has_file_body": True,
-                "origin": "sdk",
-                "observed_via": "fs_hook",
-            },
-            "resource_class": "c",
-            "effect": "observe",
-            "egress": "local",
-            "observability": "wire",
-            "taxonomy_hash": "t",
-        },
-        "mandate": {
-            "mandate_id": "m",
-            "mandate_hash": "h",
-            "verdict": "valid",
-            "payee": "p",
-            "amount_minor": 1,
-            "currency": "EUR",
-        },
-    },
-    "policy": {
-        "rule_id": "r",
-        "rule_display": "d",
-        "matched_conditions": [{"field": "f", "op": "o", "value": {"free": None}}],
-        "decision_path": "allow",
-    },
-    "trust_level": "L0",
-    "approver_decision": RECORD,
-    "redaction": {
-        "mode": "destructive",
-        "markers": [{"field_path": "p", "algorithm": "drop/v1", "commitment": ""}],
-        "merkle_root": "m",
-    },
-    "guardrail": {
-        "findings": [
-            {
-                "category": "jailbreak",
-                "surface": {"argument": {"path": "p"}},
-                "pattern_id": "p",
-                "severity": "malicious",
-            }
-        ],
-        "decision": "block",
-    },
-    "session_id": "s",
-    "seq": 3,
-    "prev_receipt_hash": "h",
-    "kind": "action",
-    "suspension": {
-        "resume_token_hash": "h",
-        "context_ref": {"scheme": "none", "key": "k", "hash": "h"},
-        "tool_binding_hash": "h",
-        "policy": {"policy_id": "p", "policy_hash": "h", "rule": "r"},
-        "approval": {
-            "sla": "1h",
-            "expires_at": "x",
-            "on_timeout": "deny",
-            "approver_pubkeys": ["k"],
-            "escalation": {"after": "1h", "to": ["k"]},
-        },
-    },
-    "key_rotation": {"role": "producer", "outgoing_public_key": "o", "incoming_public_key": "i"},
-    "nonce": "n",
-    "attestation": {"kind": "k", "evidence": "e", "bound_field": "b", "collateral": ["c"]},
-    "metrics": {
-        "duration_ms": 1,
-        "status": "ok",
-        "status_code": 200,
-        "tokens_in": 1,
-        "tokens_out": 1,
-        "bytes_in": 1,
-        "bytes_out": 1,
-        "retries": 0,
-        "token_source": "estimated",
-        "rate_card_id": "r",
-    },
-}
+RECORD: Json = {"decision": "approved", "approver_identity": "x", "reason": "", "decided_at": ""}
 QUORUM: Json = {"threshold": 1, "roster": ["k"], "approvers": [RECORD]}
 ANCHOR: Json = {"kind": "k", "token_b64": "t", "tsa": "t", "anchored_hash": "h"}
 
@@ -141,20 +29,46 @@ ENUMS = {
 }
 FREE_TEXT_KINDS = {("attestation", "kind"), ("time_anchor", "kind")}
 OPTIONAL = {
-    *("target_host", "domain", "action", "result_hash", "error", "ert", "mandate", "approver_decision"),
+    *(
+        "target_host",
+        "domain",
+        "action",
+        "result_hash",
+        "error",
+        "ert",
+        "mandate",
+        "approver_decision",
+    ),
     *("redaction", "guardrail", "session_id", "seq", "prev_receipt_hash", "kind", "suspension"),
-    *("key_rotation", "nonce", "attestation", "metrics", "merkle_root", "sla_minutes", "collateral"),
+    *(
+        "key_rotation",
+        "nonce",
+        "attestation",
+        "metrics",
+        "merkle_root",
+        "sla_minutes",
+        "collateral",
+    ),
     *("tool_binding_hash", "escalation", "status_code", "tokens_in", "tokens_out", "bytes_in"),
     *("bytes_out", "retries", "token_source", "rate_card_id", "multi_approval", "time_anchor"),
 }
-BLOCKS: dict[str, tuple[Json, Kind]] = {
-    "every block": (FULL, Kind.VALID),
-    "with a quorum": (
-        {**{k: v for k, v in FULL.items() if k != "approver_decision"}, "multi_approval": QUORUM},
-        Kind.UNSUPPORTED,
-    ),
-    "with an anchor": ({**FULL, "time_anchor": ANCHOR}, Kind.TIME_ANCHOR_UNVERIFIABLE),
+KINDS = {
+    "every block": Kind.VALID,
+    "with a quorum": Kind.UNSUPPORTED,
+    "with an anchor": Kind.TIME_ANCHOR_UNVERIFIABLE,
 }
+
+
+@pytest.fixture(params=KINDS)
+def block(request: pytest.FixtureRequest, every_block: Json) -> tuple[Json, Kind]:
+    """A content that carries as many blocks as fit together, and the verdict on it."""
+    content = copy.deepcopy(every_block)
+    if request.param == "with a quorum":
+        del content["approver_decision"]
+        content["multi_approval"] = QUORUM
+    if request.param == "with an anchor":
+        content["time_anchor"] = ANCHOR
+    return content, KINDS[request.param]
 
 
 def places(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
@@ -189,7 +103,12 @@ def damages(path: Path, value: Any) -> Iterator[object]:
     if type(value) is int and path[-1] not in U64_PLACES:
         yield 2**32
     if path[-1] in ENUMS and path[-2:] not in FREE_TEXT_KINDS and type(value) is str:
-        yield from ("", "nonsense", value.upper() if value.islower() else value.lower(), value + " ")
+        yield from (
+            "",
+            "nonsense",
+            value.upper() if value.islower() else value.lower(),
+            value + " ",
+        )
     if type(value) is dict:
         yield {**value, "unknown": "x"}
         yield {**value, "": "x"}
@@ -240,18 +159,16 @@ ENVELOPE: Json = {
 }
 
 
-@pytest.mark.parametrize("name", BLOCKS)
-def test_a_receipt_with_every_block_of_the_format_is_read(forge: Any, name: str) -> None:
-    content, kind = BLOCKS[name]
+def test_a_receipt_with_every_block_of_the_format_is_read(forge: Any, block: Any) -> None:
+    content, kind = block
     envelope = {**forge.l0(content), "transparency": ENVELOPE["transparency"]}
     assert verify_receipt(forge.text(envelope)).kind is kind
 
 
-@pytest.mark.parametrize("name", BLOCKS)
 def test_every_place_refuses_null_other_types_unknown_names_and_unknown_keys(
-    forge: Any, name: str
+    forge: Any, block: Any
 ) -> None:
-    content, _ = BLOCKS[name]
+    content, _ = block
     let_through = []
     for path, value in places(content):
         for damage in damages(path, value):
@@ -262,9 +179,8 @@ def test_every_place_refuses_null_other_types_unknown_names_and_unknown_keys(
     assert let_through == []
 
 
-@pytest.mark.parametrize("name", BLOCKS)
-def test_every_required_key_is_missed_and_every_optional_one_is_not(forge: Any, name: str) -> None:
-    content, _ = BLOCKS[name]
+def test_every_required_key_is_missed_and_every_optional_one_is_not(forge: Any, block: Any) -> None:
+    content, _ = block
     wrong = []
     for path, _value in places(content):
         if type(path[-1]) is int:
@@ -275,9 +191,9 @@ def test_every_required_key_is_missed_and_every_optional_one_is_not(forge: Any, 
             spot = spot[step]
         del spot[path[-1]]
         required = path[-1] not in OPTIONAL and path[-2:-1] != ("observed_facts",)
-        if path in {("action",)}:
+        if path == ("action",):
             required = True
-        if path[-1] in {"kind"} and len(path) > 1:
+        if path[-1] == "kind" and len(path) > 1:
             required = True
         kind = verdict_on(forge, cut)
         if kind is not (Kind.MALFORMED if required else Kind.HASH_MISMATCH):
@@ -301,29 +217,34 @@ def test_the_envelope_outside_the_signed_bytes_is_typed_as_well(forge: Any) -> N
         assert verify_receipt(forge.text({**good, extra: "x"})).kind is Kind.MALFORMED
 
 
-def test_integers_are_read_up_to_their_width(forge: Any) -> None:
+def test_integers_are_read_up_to_their_width(forge: Any, every_block: Json) -> None:
     fits = {("metrics", "duration_ms"): 2**32 - 1, ("seq",): 2**64 - 1}
     for path, largest in fits.items():
         for value in (0, largest):
-            assert verdict_on(forge, put(FULL, path, value)) in (Kind.HASH_MISMATCH, Kind.MALFORMED)
-        assert verdict_on(forge, put(FULL, path, largest + 1)) is Kind.MALFORMED
+            assert verdict_on(forge, put(every_block, path, value)) in (
+                Kind.HASH_MISMATCH,
+                Kind.MALFORMED,
+            )
+        assert verdict_on(forge, put(every_block, path, largest + 1)) is Kind.MALFORMED
 
 
 @pytest.mark.parametrize("spelling", ["3.0", "3e0", "30e-1", "-3", "-0.0", '"3"', "03"])
-def test_an_integer_is_a_plain_integer_literal(forge: Any, spelling: str) -> None:
-    text = forge.text({**ENVELOPE, "content": {**FULL, "action_hash": ""}})
+def test_an_integer_is_a_plain_integer_literal(
+    forge: Any, every_block: Json, spelling: str
+) -> None:
+    text = forge.text({**ENVELOPE, "content": {**every_block, "action_hash": ""}})
     assert text.count(b'"seq":3') == 1
     verdict = verify_receipt(text.replace(b'"seq":3', f'"seq":{spelling}'.encode()))
     assert verdict.kind is Kind.MALFORMED
 
 
-def test_the_error_names_the_place_and_stays_short(forge: Any) -> None:
-    content = put(FULL, ("policy", "matched_conditions", 0, "op"), 1)
+def test_the_error_names_the_place_and_stays_short(forge: Any, every_block: Json) -> None:
+    content = put(every_block, ("policy", "matched_conditions", 0, "op"), 1)
     text = forge.text({**ENVELOPE, "content": {**content, "action_hash": ""}})
     assert verify_receipt(text).detail == (
         "malformed receipt at content.policy.matched_conditions.0.op: must be text"
     )
-    content = {**FULL, "x" * 10_000: 1, "action_hash": ""}
+    content = {**every_block, "x" * 10_000: 1, "action_hash": ""}
     assert len(verify_receipt(forge.text({**ENVELOPE, "content": content})).detail) < 200
     for root in ("[]", "null", "1", '"x"', "[{}]"):
         assert verify_receipt(root.encode()).detail == "malformed receipt: must be an object"

@@ -158,7 +158,7 @@ def test_size_is_counted_in_bytes_before_anything_is_read() -> None:
         parse_json(b"[" * (MAX_BYTES + 1))
 
 
-SECRET = "hunter2-hunter2"
+HIDDEN = "hunter2-hunter2"
 LEAKS: dict[str, Callable[[str], str]] = {
     "an unknown literal": lambda s: f'{{"a":{s}}}',
     "a broken string": lambda s: f'{{"a":"{s}',
@@ -174,11 +174,11 @@ LEAKS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("name", LEAKS)
 def test_an_error_never_quotes_a_value_of_the_text(name: str) -> None:
     with pytest.raises(Malformed) as caught:
-        parse_json(LEAKS[name](SECRET).encode(), what="receipt")
+        parse_json(LEAKS[name](HIDDEN).encode(), what="receipt")
     error = caught.value
     assert str(error).startswith("malformed receipt: ")
-    assert SECRET not in str(error)
-    assert SECRET not in repr(error)
+    assert HIDDEN not in str(error)
+    assert HIDDEN not in repr(error)
     assert error.__context__ is None or error.__suppress_context__
 
 

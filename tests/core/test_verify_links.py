@@ -17,7 +17,12 @@ SUSPENSION: Json = {
     "policy": {"policy_id": "p", "policy_hash": "h", "rule": "r"},
     "approval": {"sla": "1h", "expires_at": "x", "on_timeout": "deny", "approver_pubkeys": []},
 }
-DECIDED = {"approved": "approved", "denied": "rejected", "expired": "rejected", "escalated": "escalated"}
+DECIDED = {
+    "approved": "approved",
+    "denied": "rejected",
+    "expired": "rejected",
+    "escalated": "escalated",
+}
 
 # kind -> (domain, role written as key_id)
 SIGNED_BY = {
@@ -76,7 +81,11 @@ def test_a_link_signed_as_its_kind_demands_is_valid(forge: Any, name: str) -> No
 
 @pytest.mark.parametrize(
     ("name", "domain"),
-    [(n, d) for n, d in product(SIGNED_BY, ("operator", "approver", "suspend", "decision")) if d != SIGNED_BY[n][0]],
+    [
+        (n, d)
+        for n, d in product(SIGNED_BY, ("operator", "approver", "suspend", "decision"))
+        if d != SIGNED_BY[n][0]
+    ],
 )
 def test_a_signature_of_another_domain_is_refused(forge: Any, name: str, domain: str) -> None:
     envelope = build(forge, name, domain=forge.domains[domain])
@@ -109,9 +118,9 @@ def test_every_kind_goes_through_the_whole_list(forge: Any, name: str) -> None:
         Kind.TIME_ANCHOR_UNVERIFIABLE: {"time_anchor": anchor},
         Kind.ANCHOR_REQUIRED: {"anchor_policy": "required"},
     }
-    assert {kind: refused(forge, build(forge, name, **change)) for kind, change in expected.items()} == {
-        kind: kind for kind in expected
-    }
+    assert {
+        kind: refused(forge, build(forge, name, **change)) for kind, change in expected.items()
+    } == {kind: kind for kind in expected}
     assert refused(forge, {**build(forge, name), "alg": "x"}) is Kind.WRONG_ALGORITHM
     stale = build(forge, name)
     stale["content"]["captured_at"] = "later"
@@ -119,7 +128,9 @@ def test_every_kind_goes_through_the_whole_list(forge: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SIGNED_BY)
-def test_an_action_receipt_does_not_become_a_link_nor_a_link_an_action(forge: Any, name: str) -> None:
+def test_an_action_receipt_does_not_become_a_link_nor_a_link_an_action(
+    forge: Any, name: str
+) -> None:
     """The kind is inside the signed bytes; taking a signature over to another kind does not work."""
     link = build(forge, name)
     content = {k: v for k, v in link["content"].items() if k not in ("action_hash", "kind")}

@@ -37,31 +37,6 @@ def rehashed(forge: Any, envelope: Json) -> Json:
     return {**envelope, "content": forge.hashed(envelope["content"])}
 
 
-def redacted(forge: Any, mode: str = "commit_and_reveal", **marker: object) -> Json:
-    scheme = "salted-blake3/v1" if mode == "commit_and_reveal" else "drop/v1"
-    commitment = "ab" * 32 if mode == "commit_and_reveal" else ""
-    row = {"field_path": "city", "algorithm": scheme, "commitment": commitment, **marker}
-    return forge.l0(forge.content(redaction={"mode": mode, "markers": [row]}))
-
-
-def anchored(forge: Any, **changes: str) -> Json:
-    anchor = {"kind": "rfc3161", "token_b64": "AAAA", "tsa": "x", "anchored_hash": "ab" * 32}
-    return forge.l0(forge.content(time_anchor={**anchor, **changes}))
-
-
-def paying(forge: Any, verdict: str | None, verb: str = "payment") -> Json:
-    mandate = {
-        "mandate_id": "m",
-        "mandate_hash": "h",
-        "verdict": verdict,
-        "payee": "p",
-        "amount_minor": 100,
-        "currency": "EUR",
-    }
-    action = forge.action(verb=verb, **({"mandate": mandate} if verdict else {}))
-    return forge.l0(forge.content(action=action))
-
-
 def signed_again(forge: Any, **changes: object) -> Json:
     return forge.l0(forge.content(**changes))
 
@@ -90,7 +65,9 @@ def swapped_signatures(forge: Any) -> Json:
 
 def over_content_with_its_hash(forge: Any) -> Json:
     content = forge.content()
-    signature = forge.operator.sign(forge.domains["operator"] + rfc8785.dumps(forge.hashed(content)))
+    signature = forge.operator.sign(
+        forge.domains["operator"] + rfc8785.dumps(forge.hashed(content))
+    )
     return operator_only(forge, signature=signature)
 
 
@@ -116,15 +93,6 @@ def with_record(forge: Any, record: Json | None) -> Json:
 
 
 BAD_SIGNATURE = "A" * 86 + "=="
-ERT = {
-    "observed_facts": {"host": "h"},
-    "resource_class": "none_such",
-    "effect": "observe",
-    "egress": "local",
-    "observability": "args",
-    "taxonomy_hash": "other",
-}
-
 TABLE: dict[str, tuple[Kind, Build]] = {
     "signed leaf changed": (
         Kind.HASH_MISMATCH,
@@ -142,33 +110,52 @@ TABLE: dict[str, tuple[Kind, Build]] = {
         Kind.INVALID_SIGNATURE,
         lambda f: rehashed(f, edited(f.l0(), "content", "captured_at", to="later")),
     ),
-    "signed leaf changed and signed again": (Kind.VALID, lambda f: signed_again(f, captured_at="garbage")),
+    "signed leaf changed and signed again": (
+        Kind.VALID,
+        lambda f: signed_again(f, captured_at="garbage"),
+    ),
     "required null, signed": (
         Kind.MALFORMED,
         lambda f: edited(f.l0(), "content", "policy", "rule_id", to=None),
     ),
     "required gone": (Kind.MALFORMED, lambda f: without(f.l0(), "content", "policy")),
-    "optional gone": (Kind.HASH_MISMATCH, lambda f: without(
+    "optional gone": (
+        Kind.HASH_MISMATCH,
+        lambda f: without(
             f.l1(f.content(trust_level="L1", approver_decision=f.approval(sla_minutes=30))),
             *("content", "approver_decision", "sla_minutes"),
-        )),
+        ),
+    ),
     "hash upper case": (
         Kind.HASH_MISMATCH,
-        lambda f: edited(f.l0(), "content", "action_hash", to=f.l0()["content"]["action_hash"].upper()),
+        lambda f: edited(
+            f.l0(), "content", "action_hash", to=f.l0()["content"]["action_hash"].upper()
+        ),
     ),
     "hash empty": (Kind.HASH_MISMATCH, lambda f: edited(f.l0(), "content", "action_hash", to="")),
     "hash with a space": (
         Kind.HASH_MISMATCH,
-        lambda f: edited(f.l0(), "content", "action_hash", to=f.l0()["content"]["action_hash"] + " "),
+        lambda f: edited(
+            f.l0(), "content", "action_hash", to=f.l0()["content"]["action_hash"] + " "
+        ),
     ),
     "hash missing": (Kind.MALFORMED, lambda f: without(f.l0(), "content", "action_hash")),
     "hash null": (Kind.MALFORMED, lambda f: edited(f.l0(), "content", "action_hash", to=None)),
     **{
         f"alg {alg!r}": (Kind.WRONG_ALGORITHM, lambda f, alg=alg: edited(f.l0(), "alg", to=alg))
-        for alg in ("heso-action/v1+ed25519", "heso-plat/v1+ed25519", "", "HESO-ACTION/V2+ED25519", "none")
+        for alg in (
+            "heso-action/v1+ed25519",
+            "heso-plat/v1+ed25519",
+            "",
+            "HESO-ACTION/V2+ED25519",
+            "none",
+        )
     },
     **{
-        f"version {version!r}": (Kind.UNSUPPORTED, lambda f, v=version: signed_again(f, action_version=v))
+        f"version {version!r}": (
+            Kind.UNSUPPORTED,
+            lambda f, v=version: signed_again(f, action_version=v),
+        )
         for version in ("heso-action/1.0", "heso-action/2.1", "", "heso-action/2.0 ")
     },
     "version wrong and hash stale": (
@@ -190,7 +177,9 @@ TABLE: dict[str, tuple[Kind, Build]] = {
     ),
     "two approvers": (
         Kind.MALFORMED,
-        lambda f: roles(f, ("operator", "operator"), ("approver", "approver"), ("approver", "approver")),
+        lambda f: roles(
+            f, ("operator", "operator"), ("approver", "approver"), ("approver", "approver")
+        ),
     ),
     "unknown role": (
         Kind.MALFORMED,
@@ -241,35 +230,6 @@ TABLE: dict[str, tuple[Kind, Build]] = {
             "key not on the curve": {"public_key": "AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
         }.items()
     },
-    "commitment in another scheme": (Kind.MALFORMED_REDACTION, lambda f: redacted(f, algorithm="blake3")),
-    "commitment in capitals": (Kind.MALFORMED_REDACTION, lambda f: redacted(f, commitment="AB" * 32)),
-    "commitment short": (Kind.MALFORMED_REDACTION, lambda f: redacted(f, commitment="ab" * 31)),
-    "commitment empty": (Kind.MALFORMED_REDACTION, lambda f: redacted(f, commitment="")),
-    "dropped in the commit scheme": (
-        Kind.MALFORMED_REDACTION,
-        lambda f: redacted(f, "destructive", algorithm="salted-blake3/v1"),
-    ),
-    "dropped with a commitment": (
-        Kind.MALFORMED_REDACTION,
-        lambda f: redacted(f, "destructive", commitment="ab" * 32),
-    ),
-    "dropped in any other scheme": (Kind.VALID, lambda f: redacted(f, "destructive", algorithm="x")),
-    "dropped": (Kind.VALID, lambda f: redacted(f, "destructive")),
-    "committed without a root": (Kind.VALID, redacted),
-    "commit record without markers": (
-        Kind.VALID,
-        lambda f: signed_again(f, redaction={"mode": "commit_and_reveal", "markers": []}),
-    ),
-    "time anchor junk": (Kind.TIME_ANCHOR_UNVERIFIABLE, anchored),
-    "time anchor of another kind": (Kind.TIME_ANCHOR_UNVERIFIABLE, lambda f: anchored(f, kind="x")),
-    "time anchor empty": (Kind.TIME_ANCHOR_UNVERIFIABLE, lambda f: anchored(f, token_b64="")),
-    "anchor required and absent": (Kind.ANCHOR_REQUIRED, lambda f: signed_again(f, anchor_policy="required")),
-    "payment, mandate invalid": (Kind.MANDATE_REJECTED, lambda f: paying(f, "invalid")),
-    "payment, mandate absent": (Kind.MANDATE_REJECTED, lambda f: paying(f, "absent")),
-    "payment, mandate valid": (Kind.VALID, lambda f: paying(f, "valid")),
-    "payment without mandate": (Kind.VALID, lambda f: paying(f, None)),
-    "no payment, mandate invalid": (Kind.VALID, lambda f: paying(f, "invalid", "tool_call")),
-    "classification lie": (Kind.VALID, lambda f: signed_again(f, action=f.action(ert=ERT))),
     "approver's record says rejected": (
         Kind.MALFORMED,
         lambda f: with_record(f, f.approval(decision="rejected")),
@@ -283,7 +243,10 @@ TABLE: dict[str, tuple[Kind, Build]] = {
         lambda f: with_record(f, f.approval(approver_identity=f.stranger.public)),
     ),
     "approver without a record": (Kind.MALFORMED, lambda f: with_record(f, None)),
-    "record without an approver": (Kind.VALID, lambda f: signed_again(f, approver_decision=f.approval())),
+    "record without an approver": (
+        Kind.VALID,
+        lambda f: signed_again(f, approver_decision=f.approval()),
+    ),
     "both approval blocks": (
         Kind.MALFORMED,
         lambda f: f.l1(

@@ -78,9 +78,12 @@ def refused_mandate(_forge: Any, content: Json) -> None:
 IN_ORDER: dict[str, Fault] = {
     "unknown key": Fault(Kind.MALFORMED, lambda _, content: content.update(extra=1)),
     "algorithm": Fault(
-        Kind.WRONG_ALGORITHM, envelope=lambda _, envelope: envelope.update(alg="heso-action/v1+ed25519")
+        Kind.WRONG_ALGORITHM,
+        envelope=lambda _, envelope: envelope.update(alg="heso-action/v1+ed25519"),
     ),
-    "version": Fault(Kind.UNSUPPORTED, lambda _, content: content.update(action_version="heso-action/1.0")),
+    "version": Fault(
+        Kind.UNSUPPORTED, lambda _, content: content.update(action_version="heso-action/1.0")
+    ),
     "hash": Fault(Kind.HASH_MISMATCH, envelope=stale_hash),
     "unknown role": Fault(Kind.MALFORMED, envelope=unknown_role),
     "second operator": Fault(Kind.MALFORMED, envelope=second_operator),

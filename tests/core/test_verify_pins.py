@@ -44,7 +44,9 @@ def test_an_identity_written_into_the_receipt_is_not_a_signature(forge: Any) -> 
     assert verify_receipt(text, operator=forge.operator.public).kind is Kind.INVALID_SIGNATURE
 
 
-def test_a_decision_link_signed_by_the_pinned_operator_is_not_let_through_by_the_pin(forge: Any) -> None:
+def test_a_decision_link_signed_by_the_pinned_operator_is_not_let_through_by_the_pin(
+    forge: Any,
+) -> None:
     """The pin asks who ran the agent; a decision made with that same key is nobody else's decision."""
     link = forge.link(
         "approved",

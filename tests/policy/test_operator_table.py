@@ -115,6 +115,7 @@ def test_text_that_is_not_wholly_a_number_is_unknown(op, text, truth) -> None:
 def test_a_float_that_is_not_finite_is_unknown_and_equal_to_nothing(number, truth) -> None:
     assert [truth(op, "5", number) for op in ("gt", "gte", "lt", "lte")] == [None] * 4
     assert [truth("eq", "5", number), truth("neq", "5", number)] == [False, True]
+    assert [truth("eq", "'x'", number), truth("in", "['x', []]", number)] == [False, False]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,13 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heso.core.audit import START, AuditFacts, extend_audit, verify_audit_chain
+from heso.core.audit import (
+    START,
+    AuditFacts,
+    extend_audit,
+    format_audit_entry,
+    verify_audit_chain,
+)
 from heso.core.chain import Head, link_hash, next_block, verify_action_chain
 from heso.core.keys import SigningKey
 from heso.core.receipt import (
@@ -41,21 +47,19 @@ def build() -> tuple[list[bytes], list[bytes]]:
         )
         receipt = seal_receipt(content, OPERATOR)
         head = Head(seq, link_hash("s", seq, receipt.action_hash))
-        entry, tail = extend_audit(
-            tail,
-            AuditFacts(
-                action_hash=receipt.action_hash,
-                workflow="w",
-                account="a",
-                gate_decision="allow",
-                trust_level="L0",
-                redaction_count=0,
-                recorded_at="",
-                signing_key=receipt.signer,
-            ),
+        facts = AuditFacts(
+            action_hash=receipt.action_hash,
+            workflow="w",
+            account="a",
+            gate_decision="allow",
+            trust_level="L0",
+            redaction_count=0,
+            recorded_at="",
+            signing_key=receipt.signer,
         )
+        entries.append(format_audit_entry(tail, facts))
+        tail = extend_audit(tail, facts)
         receipts.append(receipt.body)
-        entries.append(entry)
     return receipts, entries
 
 

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import given, settings
@@ -39,12 +40,45 @@ RECEIPT = json.loads(
 )
 
 TOKENS = st.sampled_from(
-    [b"{", b"}", b"[", b"]", b",", b":", b'"', b'"content"', b'"alg"', b"1", b"-0", b"1e999", b"null"]
-    + [b"\\u0000", b"\\ud800", b"\xef\xbb\xbf", b" ", b"\n", b"NaN", b"true", b'"signatures"', b"\xff"]
+    [
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b":",
+        b'"',
+        b'"content"',
+        b'"alg"',
+        b"1",
+        b"-0",
+        b"1e999",
+        b"null",
+        b"\\u0000",
+        b"\\ud800",
+        b"\xef\xbb\xbf",
+        b" ",
+        b"\n",
+        b"NaN",
+        b"true",
+        b'"signatures"',
+        b"\xff",
+    ]
 )
 BYTES = st.one_of(st.binary(max_size=200), st.lists(TOKENS, max_size=30).map(b"".join))
 WORDS = st.sampled_from(
-    ["action", "suspended", "approved", "key_rotation", "L0", "L1", "operator", "approver", "payment", "x"]
+    [
+        "action",
+        "suspended",
+        "approved",
+        "key_rotation",
+        "L0",
+        "L1",
+        "operator",
+        "approver",
+        "payment",
+        "x",
+    ]
 )
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.one_of(
@@ -70,8 +104,21 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=20,
 )
 OPTIONAL = st.sampled_from(
-    ["kind", "key_rotation", "redaction", "seq", "session_id", "multi_approval", "time_anchor"]
-    + ["approver_decision", "anchor_policy", "metrics", "guardrail", "suspension", "transparency"]
+    [
+        "kind",
+        "key_rotation",
+        "redaction",
+        "seq",
+        "session_id",
+        "multi_approval",
+        "time_anchor",
+        "approver_decision",
+        "anchor_policy",
+        "metrics",
+        "guardrail",
+        "suspension",
+        "transparency",
+    ]
 )
 
 
@@ -95,7 +142,10 @@ def test_arbitrary_json_gets_a_verdict(value: Any) -> None:
 @given(JSON, OPTIONAL)
 @QUICK
 def test_a_receipt_with_anything_put_into_it_gets_a_verdict(value: Any, key: str) -> None:
-    for part in ({**RECEIPT, "content": {**RECEIPT["content"], key: value}}, {**RECEIPT, key: value}):
+    for part in (
+        {**RECEIPT, "content": {**RECEIPT["content"], key: value}},
+        {**RECEIPT, key: value},
+    ):
         verdict = verify_receipt(json.dumps(part).encode())
         assert is_answer(verdict) or part.get("transparency") == []
 
@@ -117,10 +167,8 @@ def test_arbitrary_chains_get_a_verdict(entries: list[bytes]) -> None:
 @given(BYTES)
 @QUICK
 def test_readers_of_json_refuse_as_malformed_or_agree_with_another_reader(data: bytes) -> None:
-    try:
+    with suppress(Malformed):
         parse_sidecar(data)
-    except Malformed:
-        pass
     try:
         value = parse_json(data)
     except Malformed:
@@ -138,13 +186,19 @@ def test_readers_of_text_refuse_as_malformed(text: str) -> None:
             continue
 
 
-@given(st.binary(min_size=32, max_size=32), st.binary(max_size=64), st.binary(min_size=64, max_size=64))
+@given(
+    st.binary(min_size=32, max_size=32), st.binary(max_size=64), st.binary(min_size=64, max_size=64)
+)
 @QUICK
-def test_a_signature_nobody_made_does_not_hold(key: bytes, message: bytes, signature: bytes) -> None:
+def test_a_signature_nobody_made_does_not_hold(
+    key: bytes, message: bytes, signature: bytes
+) -> None:
     assert signature_holds(key, message, signature) is False
 
 
-SEALED = seal_key(b"\x01" * 32, b"p", salt=b"\x02" * 16, nonce=b"\x03" * 24, opslimit=1, memory_kib=8)
+SEALED = seal_key(
+    b"\x01" * 32, b"p", salt=b"\x02" * 16, nonce=b"\x03" * 24, opslimit=1, memory_kib=8
+)
 
 
 @given(st.binary(max_size=104), st.integers(0, 104), st.binary(max_size=8))
@@ -152,7 +206,9 @@ SEALED = seal_key(b"\x01" * 32, b"p", salt=b"\x02" * 16, nonce=b"\x03" * 24, ops
 def test_any_container_opens_or_refuses_as_ours(tail: bytes, place: int, passphrase: bytes) -> None:
     changed = SEALED[:place] + tail + SEALED[place + len(tail) :]
     if len(changed) == len(SEALED) and struct.unpack_from(">I", changed, 12)[0] > 4096:
-        changed = changed[:12] + b"\xff" * 4 + changed[16:]  # dear, within bounds: not for a quick test
+        changed = (
+            changed[:12] + b"\xff" * 4 + changed[16:]
+        )  # dear, within bounds: not for a quick test
     try:
         seed = open_key(changed, passphrase)
     except (Malformed, WrongPassphrase):

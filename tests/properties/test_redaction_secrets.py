@@ -25,8 +25,8 @@ from heso.core.verify import verify_receipt
 
 QUICK = settings(derandomize=True, deadline=None, max_examples=200)
 OPERATOR = SigningKey.from_seed(b"\x00" * 32)
-SECRET = "s3cr3t-\u00e9\n"
-WRITTEN = SECRET.encode()[:7]  # what of it survives any escaping
+HIDDEN = "s3cr3t-\u00e9\n"
+WRITTEN = HIDDEN.encode()[:7]  # what of it survives any escaping
 
 SEGMENTS = st.sampled_from(["a", "b", "card", "0", "é", "_sd", "x-y"])
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text("xyz", max_size=3))
@@ -51,14 +51,18 @@ def fields_with_secrets(draw: st.DrawFn) -> tuple[dict[str, Any], list[str]]:
             if not isinstance(inner, dict):
                 inner = spot[segment] = {}
             spot = inner
-        spot[path[-1]] = draw(st.sampled_from([SECRET, [SECRET], {"deep": [{"er": SECRET}]}, {SECRET: 1}]))
+        spot[path[-1]] = draw(
+            st.sampled_from([HIDDEN, [HIDDEN], {"deep": [{"er": HIDDEN}]}, {HIDDEN: 1}])
+        )
     others = draw(st.lists(PATHS, max_size=3))
     return fields, draw(st.permutations([".".join(path) for path in secret_paths + others]))
 
 
 def redact(fields: dict[str, Any], paths: list[str], mode: Mode) -> Redacted:
     numbers = count(1)
-    return redact_fields(fields, paths, draw_salt=lambda: next(numbers).to_bytes(32, "big"), mode=mode)
+    return redact_fields(
+        fields, paths, draw_salt=lambda: next(numbers).to_bytes(32, "big"), mode=mode
+    )
 
 
 def at(fields: Any, path: str) -> Any:
@@ -106,7 +110,9 @@ def test_every_commitment_opens_to_the_value_that_was_there(
     reveals = parse_sidecar(format_sidecar(result.reveals))
     assert reveals == result.reveals == check_reveals(content, reveals)
     assert [reveal.field_path for reveal in reveals] == [marker["field_path"] for marker in markers]
-    assert [json.loads(r.value_json) for r in reveals] == [at(fields, r.field_path) for r in reveals]
+    assert [json.loads(r.value_json) for r in reveals] == [
+        at(fields, r.field_path) for r in reveals
+    ]
     assert result.record["merkle_root"] == merkle_root([marker["commitment"] for marker in markers])
     assert [at(result.fields, marker["field_path"]) for marker in markers] == [
         {"_sd": marker["commitment"]} for marker in markers

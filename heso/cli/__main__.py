@@ -1,0 +1,7 @@
+"""`python -m heso.cli`."""
+
+import sys
+
+from heso.cli import main
+
+sys.exit(main())

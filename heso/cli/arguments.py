@@ -1,0 +1,58 @@
+"""The commands and their arguments."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from heso import __version__
+
+Command = Callable[[], int]
+
+COMMANDS = {
+    "init": "make a project: key, policy, .gitignore",
+    "demo": "see the gate at work on real effects",
+    "verify": "check a receipt, a chain or an audit chain",
+    "show": "one receipt, readable",
+    "log": "the newest receipts",
+    "export": "receipts as JSON lines, in audit order",
+    "policy": "check, explain, test, evaluate and compare policies",
+    "doctor": "what is wrong with this project or machine",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with the exit code of sysexits.h for wrong usage, and errors in this program's form."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(64, f"heso: error: {message}\nheso: hint: {self.prog} --help\n")
+
+
+def parse_arguments(arguments: Sequence[str]) -> Command:
+    """The command that `arguments` ask for, ready to run. Exits with 64 when they ask for none."""
+    top = _Parser(
+        prog="heso",
+        description="Gate, co-sign and prove every action an AI agent takes.",
+        epilog="heso COMMAND --help tells more about each.",
+    )
+    top.add_argument("--version", action="version", version=f"heso {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = next((word for word in arguments if not word.startswith("-")), "")
+    for name, summary in COMMANDS.items():
+        parser = commands.add_parser(
+            name, help=summary, description=summary[0].upper() + summary[1:] + "."
+        )
+        if name == wanted:
+            import_module(f"heso.cli.{name}").add_arguments(parser)
+    options = top.parse_args(arguments)
+    module = import_module(f"heso.cli.{options.command}")
+    return lambda: int(module.run(options))
+
+
+def add_project(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that works on a project."""
+    parser.add_argument(
+        "--project",
+        metavar="DIR",
+        help="the project's folder (default: upward to the nearest heso.toml)",
+    )

@@ -1,0 +1,153 @@
+"""`heso doctor`: what is wrong here, and what to do about it."""
+
+import argparse
+import os
+import platform
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from heso.cli.arguments import add_project
+from heso.cli.output import answer, paint, visible
+from heso.core.audit import verify_audit_chain
+from heso.core.errors import HesoError
+from heso.core.hashing import fingerprint
+from heso.policy.lint import lint_policy
+from heso.policy.reader import parse_policy
+from heso.settings import POLICY_FILE, STATE_FOLDER, Settings, read_settings
+from heso.stores.key_folder import has_development_passphrase, load_key
+from heso.stores.sqlite.records import SqliteRecords
+
+_LEAST_FREE_BYTES = 200 * 1024 * 1024
+_SAFE_SQLITE = (3, 51, 3)  # before it: https://sqlite.org/wal.html#walresetbug
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`level` is ok, warn or fail."""
+
+    level: str
+    says: str
+    next_step: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_project(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    worst = 0
+    for finding in _examine(options.project):
+        answer(f"{paint(f'{finding.level:<4}', _COLOURS[finding.level])}  {visible(finding.says)}")
+        if finding.next_step:
+            answer(f"      {visible(finding.next_step)}")
+        worst = max(worst, int(finding.level == "fail"))
+    return worst
+
+
+def _examine(project: str | None) -> Iterator[Finding]:
+    yield Finding("ok", f"Python {platform.python_version()}")
+    yield _sqlite()
+    try:
+        settings = read_settings(os.environ, Path.cwd(), project_root=project)
+    except HesoError as error:
+        yield Finding("fail", str(error), error.next_step)
+        return
+    yield Finding("ok", f"project {settings.root}")
+    yield from _policy(settings)
+    yield from _key(settings)
+    yield from _folder(settings)
+    yield from _ledger(settings)
+
+
+def _sqlite() -> Finding:
+    if sqlite3.sqlite_version_info >= _SAFE_SQLITE:
+        return Finding("ok", f"SQLite {sqlite3.sqlite_version}")
+    says = f"SQLite {sqlite3.sqlite_version}: several processes writing one file can, rarely, meet its WAL-reset fault"
+    return Finding(
+        "warn", says, "use SQLite 3.51.3 or later where several processes share a project"
+    )
+
+
+def _policy(settings: Settings) -> Iterator[Finding]:
+    try:
+        policy = parse_policy(settings.policy_text, file=POLICY_FILE)
+    except HesoError as error:
+        yield Finding("fail", str(error), error.next_step)
+        return
+    yield Finding("ok", f"policy {policy.hash[:12]}, {len(policy.rules)} rules")
+    for found in lint_policy(policy):
+        yield Finding("fail" if found.is_error else "warn", f"rule {found.rule!r} {found.says}")
+
+
+def _key(settings: Settings) -> Iterator[Finding]:
+    try:
+        key = load_key(
+            settings.state, settings.passphrase, allow_development=not settings.requires_passphrase
+        )
+    except HesoError as error:
+        yield Finding("fail", str(error), error.next_step)
+        return
+    yield Finding("ok", f"operator key {key.public_key}  {fingerprint(key.public_key)}")
+    if settings.passphrase is None and has_development_passphrase(settings.state):
+        yield Finding(
+            "warn",
+            "the key opens with a development passphrase that lies beside it",
+            "set HESO_KEY_PASSPHRASE",
+        )
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    mode = stat.S_IMODE(settings.state.stat().st_mode)
+    if mode & 0o077:
+        yield Finding(
+            "fail",
+            f"others can enter {STATE_FOLDER} (mode {mode:04o})",
+            f"chmod 700 {settings.state}",
+        )
+    ignore = settings.root / ".gitignore"
+    if not ignore.exists() or f"{STATE_FOLDER}/" not in ignore.read_text("utf-8").splitlines():
+        yield Finding(
+            "warn", f".gitignore does not name {STATE_FOLDER}/", "run `heso init`: it adds the line"
+        )
+    free = shutil.disk_usage(settings.root).free
+    if free < _LEAST_FREE_BYTES:
+        yield Finding(
+            "fail",
+            f"only {free // 2**20} MiB of disk are free",
+            "make room: a full disk stops every action",
+        )
+
+
+def _ledger(settings: Settings) -> Iterator[Finding]:
+    if not settings.database.exists():
+        yield Finding("ok", "no receipts yet")
+        return
+    mode = stat.S_IMODE(settings.database.stat().st_mode)
+    if mode & 0o077:
+        yield Finding(
+            "fail",
+            f"others can read the ledger (mode {mode:04o})",
+            f"chmod 600 {settings.database}",
+        )
+    try:
+        records = SqliteRecords(settings.database)
+    except HesoError as error:
+        yield Finding("fail", str(error), error.next_step)
+        return
+    try:
+        verdict = verify_audit_chain(record.audit_entry for record in records.read())
+    finally:
+        records.close()
+    if verdict.length is None and verdict.kind != "Empty":
+        yield Finding(
+            "fail",
+            f"the audit chain is {verdict.kind}: {verdict.detail}",
+            "restore the ledger from a backup",
+        )
+    else:
+        yield Finding("ok", f"{verdict.length or 0} receipts, audit chain whole")

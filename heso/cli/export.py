@@ -1,0 +1,44 @@
+"""`heso export`: receipts as JSON lines in audit order, or the audit chain itself."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from heso.cli.arguments import add_project
+from heso.cli.ledger import open_records
+from heso.cli.output import say
+from heso.ports import Filter
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--session", help="only the receipts of this session")
+    parser.add_argument(
+        "--audit", action="store_true", help="the audit chain's entries instead of the receipts"
+    )
+    parser.add_argument(
+        "-o", "--out", metavar="FILE", help="write there instead of to standard output"
+    )
+    add_project(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    count = 0
+    with open_records(options.project) as records, _out(options.out) as out:
+        for record in records.read(Filter(session_id=options.session)):
+            out.write((record.audit_entry if options.audit else record.receipt) + b"\n")
+            count += 1
+    say(f"heso: {count} {'audit entries' if options.audit else 'receipts'}")
+    return 0
+
+
+@contextmanager
+def _out(path: str | None) -> Iterator[BinaryIO]:
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with Path(path).open("wb") as file:
+        yield file

@@ -1,0 +1,85 @@
+"""`heso log`: the newest receipts, and new ones as they come."""
+
+import argparse
+import time
+from collections.abc import Iterable
+
+from heso.cli.arguments import add_project
+from heso.cli.ledger import content_of, decision_of, open_records
+from heso.cli.output import table
+from heso.ports import Filter, Record
+from heso.stores.sqlite.records import SqliteRecords
+
+_HEADER = ("#", "at", "decision", "tool", "verb", "workflow", "session", "rule", "hash")
+_STYLES = {"block": "red", "require_approval": "yellow", "suspended": "yellow"}
+_POLL_SECONDS = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-n", "--limit", type=int, default=30, metavar="N", help="how many (default: 30)"
+    )
+    parser.add_argument("--session", help="only this session")
+    parser.add_argument("--workflow", help="only this workflow")
+    parser.add_argument("--account", help="only this account")
+    parser.add_argument("--tool", help="only this tool")
+    parser.add_argument("--verb", help="only this verb")
+    parser.add_argument("--decision", help="allow, redact, block, require_approval, suspended")
+    parser.add_argument("--json", action="store_true", help="the receipts as JSON lines")
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="go on as new ones come; Ctrl-C ends it"
+    )
+    add_project(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    wanted = Filter(
+        session_id=options.session,
+        workflow=options.workflow,
+        account=options.account,
+        tool_name=options.tool,
+        verb=options.verb,
+        decision=options.decision,
+    )
+    with open_records(options.project) as records:
+        newest = records.newest(max(0, options.limit), wanted)
+        _print(newest, as_json=options.json)
+        if options.follow:
+            _follow(records, wanted, as_json=options.json)
+    return 0
+
+
+def _follow(records: SqliteRecords, wanted: Filter, *, as_json: bool) -> None:
+    seen = records.count() - 1
+    while True:
+        fresh = list(records.read(wanted, after=seen))
+        if fresh:
+            seen = fresh[-1].position
+            _print(fresh, as_json=as_json)
+        time.sleep(_POLL_SECONDS)
+
+
+def _print(found: Iterable[Record], *, as_json: bool) -> None:
+    if as_json:
+        for record in found:
+            print(record.receipt.decode(), flush=True)
+        return
+    rows = [_row(record) for record in found]
+    if rows:
+        table(_HEADER, rows, styles=[_STYLES.get(row[2].split(" ")[0], "") for row in rows])
+
+
+def _row(record: Record) -> tuple[str, ...]:
+    content = content_of(record)
+    action = content["action"]
+    return (
+        str(record.position),
+        content["captured_at"],
+        decision_of(content),
+        action["tool_name"],
+        action["verb"],
+        action["workflow"],
+        record.session_id or "",
+        content["policy"]["rule_id"],
+        content["action_hash"][:12],
+    )

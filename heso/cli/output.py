@@ -1,0 +1,85 @@
+"""Writing to people and to programs.
+
+Rule 1: whatever an agent supplied goes through `visible` before it reaches a terminal. Escape sequences, text that
+        runs backwards and characters that cannot be seen are shown as what they are.
+Rule 2: colours and tables are for terminals; a pipe gets plain, tab-separated lines.
+"""
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+
+_HIDDEN = frozenset(
+    {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+)  # control, format, surrogate, private, unassigned
+
+
+def visible(text: str) -> str:
+    """`text` with every character that could steer a terminal or hide from a reader written as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(character) for character in text)
+
+
+def answer(line: str = "") -> None:
+    """One line of what was asked for."""
+    print(line)
+
+
+def say(line: str) -> None:
+    """One line of talk."""
+    print(line, file=sys.stderr)
+
+
+def fail(what: str, next_step: str = "", *, code: int = 1) -> int:
+    """Tell what went wrong and what to do; gives the exit code to return."""
+    say(f"heso: error: {visible(what)}")
+    if next_step:
+        say(f"heso: hint: {visible(next_step)}")
+    return code
+
+
+def is_terminal() -> bool:
+    """Whether answers go to a person."""
+    return sys.stdout.isatty()
+
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, styles: Sequence[str] = ()
+) -> None:
+    """Rows for a person as a table, for a program as tab-separated lines without a header.
+
+    `styles` gives a rich style for each row; cells are made visible here.
+    """
+    cells = [[visible(cell) for cell in row] for row in rows]
+    if not is_terminal():
+        for row in cells:
+            answer("\t".join(row))
+        return
+    from rich.console import Console  # noqa: PLC0415  # only people need it, and it is slow to import
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for title in header:
+        drawn.add_column(title, overflow="fold")
+    for index, row in enumerate(cells):
+        style = styles[index] if index < len(styles) else ""
+        drawn.add_row(
+            *(Text(cell) for cell in row), style=style
+        )  # Text: markup in a cell is only text
+    Console().print(drawn)
+
+
+def paint(text: str, style: str) -> str:
+    """`text` in a colour when a person reads it: `green`, `red`, `yellow`, `bold` or `dim`."""
+    codes = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+    return f"\x1b[{codes[style]}m{text}\x1b[0m" if is_terminal() else text
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    code = ord(character)
+    return named.get(character) or (f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}")
