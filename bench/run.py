@@ -1,4 +1,4 @@
-"""The benchmark: integrity first, then ratios, interleaved and shuffled round by round.
+"""The benchmark: integrity first, then ratios, measured pair by pair and shuffled round by round.
 
     python -m bench.run [--rounds N] [--quick] [--only ROW ...] [--no-peer]
 
@@ -11,7 +11,7 @@ import random
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.child import Answer
@@ -83,21 +83,29 @@ def _measured(rows: Sequence[Row], rounds: int, ask: Ask) -> list[Result]:
 
 
 def _ratios(rows: Sequence[Row], rounds: int, ask: Ask) -> list[tuple[Row, list[float]]]:
-    turns = sorted({(side.subject, side.command) for row in rows for side in (row.over, row.under)})
-    for turn in turns:  # start and warm everybody up before anybody is measured
-        ask(turn)
-    ratios: dict[Row, list[float]] = defaultdict(list)
+    """Ask the two sides of every ratio back to back, in random order, so that both meet the same machine."""
+    sharing: dict[tuple[Turn, Turn], list[Row]] = defaultdict(list)
+    for row in rows:
+        sharing[_turn(row.over), _turn(row.under)].append(row)
+    for turn in sorted({turn for pair in sharing for turn in pair}):
+        ask(turn)  # starts and warms up everybody before anybody is measured
+    ratios: dict[Row, list[float]] = {row: [] for row in rows}
     for number in range(rounds):
         _say(f"round {number + 1} of {rounds}")
-        random.shuffle(turns)
-        answers = {turn: ask(turn) for turn in turns}
-        for row in rows:
-            ratios[row].append(_value(row.over, answers) / _value(row.under, answers))
+        for pair in random.sample(list(sharing), k=len(sharing)):
+            sides = sorted(set(pair), key=lambda _: random.random())
+            answers = {turn: ask(turn) for turn in sides}
+            for row in sharing[pair]:
+                ratios[row].append(_value(row.over, answers) / _value(row.under, answers))
     return list(ratios.items())
 
 
-def _value(reading: Reading, answers: dict[Turn, Answer]) -> float:
-    return answers[reading.subject, reading.command][reading.value]
+def _turn(reading: Reading) -> Turn:
+    return reading.subject, reading.command
+
+
+def _value(reading: Reading, answers: Mapping[Turn, Answer]) -> float:
+    return answers[_turn(reading)][reading.value]
 
 
 def _asking(scratch: Scratch) -> Ask:

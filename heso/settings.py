@@ -181,7 +181,7 @@ def _timeout(environment: Mapping[str, str], table: Table, argument: float | Non
     written = table.integer("timeout_seconds", int(DEFAULT_TIMEOUT_SECONDS), least=1)
     text = environment.get("HESO_TIMEOUT")
     try:
-        seconds = float(_first(argument, text or None, written))
+        seconds = argument if argument is not None else float(text) if text else float(written)
     except ValueError:
         raise SettingsError(
             "HESO_TIMEOUT", f"is {str(text)[:20]!r}, not a number of seconds"

@@ -4,7 +4,7 @@ A `**kwargs` parameter gives its entries under their own names, so that policy s
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -37,10 +37,10 @@ class Binder:
         """The parameters that become fields."""
         return self._names - {self._receiver}
 
-    def bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
+    def bind(self, args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
         """The arguments by name. Raises the `TypeError` that the call itself would raise."""
         if self._is_plain and len(args) <= len(self._positional):
-            bound = dict(zip(self._positional, args, strict=False)) | kwargs
+            bound: dict[str, object] = dict(zip(self._positional, args, strict=False)) | kwargs
             for name, default in self._defaults.items():
                 if name not in bound:
                     bound[name] = default
@@ -50,14 +50,14 @@ class Binder:
                 return bound
         return self._bind_exactly(args, kwargs)
 
-    def _is_by_name(self, kwargs: Mapping[str, object], taken: int) -> bool:
+    def _is_by_name(self, kwargs: dict[str, object], taken: int) -> bool:
         """Whether no keyword repeats a positional argument or names a positional-only one."""
         return kwargs.keys().isdisjoint(self._positional[:taken]) and kwargs.keys().isdisjoint(
             self._positional_only
         )
 
     def _bind_exactly(
-        self, args: tuple[object, ...], kwargs: Mapping[str, object]
+        self, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> dict[str, object]:
         call = self._signature.bind(*args, **kwargs)
         call.apply_defaults()

@@ -20,7 +20,8 @@ class Step:
     session: str | None = None
 
 
-_step: ContextVar[Step] = ContextVar("heso_step", default=Step())
+_NOWHERE = Step()
+_step: ContextVar[Step] = ContextVar("heso_step", default=_NOWHERE)
 _action: ContextVar[Digest | None] = ContextVar("heso_action", default=None)
 
 
@@ -52,8 +53,8 @@ class step:  # noqa: N801  # used as `with heso.step(...)`, like contextlib's
         self, *, workflow: str | None = None, account: str | None = None, session: str | None = None
     ) -> None:
         for name, value in (("workflow", workflow), ("account", account), ("session", session)):
-            if value is not None and (not isinstance(value, str) or not value):
-                raise ValueError(f"{name} must be non-empty text")
+            if value == "":
+                raise ValueError(f"{name} must not be empty")
         self._wanted = Step(workflow, account, session)
         self._tokens: list[Token[Step]] = []
 

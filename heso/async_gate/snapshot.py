@@ -77,16 +77,17 @@ class _Camera:
         if kind is str:
             return self._text(value)
         self._spend(_VALUE_COST)
-        if kind is int:
-            return (
-                value
-                if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER
-                else self._text(_digits(value))
-            )
+        if kind is int and -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+            return value
         if value is None or kind is bool:
             return value
+        return self._take_other(value, kind, depth)
+
+    def _take_other(self, value: Any, kind: type, depth: int) -> object:
         if kind is float:
             return _finite(value)
+        if kind is int:
+            return self._text(_digits(value))
         self.saw_mutable = True
         if depth == 0:
             raise Unfit(f"is nested deeper than {MAX_DEPTH}")
@@ -231,7 +232,7 @@ _FORMS: tuple[tuple[type | tuple[type, ...], _Form], ...] = (
     (Enum, lambda camera, value, depth: camera.take(value.value, depth - 1)),
     (str, _text_by(str.__str__)),
     (bool, lambda _camera, value, _depth: bool(value)),
-    (int, lambda camera, value, depth: camera.take(int.__index__(value), depth)),
+    (int, lambda camera, value, depth: camera.take(int.__int__(value), depth)),
     (float, lambda _camera, value, _depth: _finite(float.__float__(value))),
     (Decimal, _text_by(_write_decimal)),
     (datetime, _text_by(datetime.isoformat)),

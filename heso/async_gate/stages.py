@@ -37,6 +37,7 @@ from heso.core.redaction import Redacted, redact_fields
 from heso.core.ticket import Ticket
 from heso.policy.evaluate import decision_path, evaluate_action
 from heso.policy.model import ApprovalTerms, Outcome, Policy, RequireApproval
+from heso.policy.scope import parse_host
 from heso.ports import Batch, Entry, Heads, Signer
 
 POLICY_SESSION = SessionId("heso.policy")
@@ -134,7 +135,12 @@ def capture(call: Call, *, step: Step, project: Step, at: Instant) -> Captured:
 
 
 def _refuse_bad_names(action: Action, session: str) -> None:
-    names = (action.tool_name, action.workflow, action.account, session, action.target_host or "")
+    host = action.target_host
+    if host is not None and parse_host(host) is None:
+        raise CaptureError(
+            action.tool_name, "its target host is not a host", "give a bare host name"
+        )
+    names = (action.tool_name, action.workflow, action.account, session)
     for name in names:
         if not name.isascii():
             try:

@@ -35,7 +35,7 @@ class _Gated:
     target_host: TargetHost | None
     binder: Binder
 
-    def call(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Call:
+    def call(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Call:
         fields = self.binder.bind(args, kwargs)
         host = self.target_host
         return Call(

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from heso.cli.arguments import add_project
 from heso.cli.ledger import content_of, decision_of, open_records
-from heso.cli.output import table
+from heso.cli.output import is_terminal, table
 from heso.ports import Filter, Record
 from heso.stores.sqlite.records import SqliteRecords
 
-_HEADER = ("#", "at", "decision", "tool", "verb", "workflow", "session", "rule", "hash")
+_HEADER = ("#", "at", "decision", "tool", "session", "rule", "hash")
 _STYLES = {"block": "red", "require_approval": "yellow", "suspended": "yellow"}
 _POLL_SECONDS = 0.5
 
@@ -71,15 +71,17 @@ def _print(found: Iterable[Record], *, as_json: bool) -> None:
 
 def _row(record: Record) -> tuple[str, ...]:
     content = content_of(record)
-    action = content["action"]
     return (
         str(record.position),
         content["captured_at"],
         decision_of(content),
-        action["tool_name"],
-        action["verb"],
-        action["workflow"],
-        record.session_id or "",
+        content["action"]["tool_name"],
+        _shorten(record.session_id or ""),
         content["policy"]["rule_id"],
         content["action_hash"][:12],
     )
+
+
+def _shorten(session: str) -> str:
+    """A lifecycle's name holds a whole hash; people know it by its beginning."""
+    return session if len(session) <= 24 or not is_terminal() else session[:23] + "…"

@@ -90,9 +90,13 @@ def _explain(options: argparse.Namespace) -> int:
     action = _parse_action(_read_text(options.action))
     for trial in explain_action(action, policy):
         shadow = " (shadow)" if trial.rule.is_shadow else ""
-        mark = paint("no ", "dim") if trial.why_not else paint("yes", "green")
+        mark = {
+            False: paint("no   ", "dim"),
+            True: paint("yes  ", "green"),
+            None: paint("maybe", "yellow"),
+        }
         why = f": {trial.why_not}" if trial.why_not else ""
-        answer(f"{mark}  {visible(trial.rule.id)}{shadow}{visible(why)}")
+        answer(f"{mark[trial.truth]}  {visible(trial.rule.id)}{shadow}{visible(why)}")
         for condition, truth in trial.truths:
             answer(f"       {_word(truth):<8} {visible(describe_condition(condition))}")
     outcome = evaluate_action(action, policy)
@@ -174,11 +178,10 @@ def _diff(options: argparse.Namespace) -> int:
     changes = diff_policies(_load(options.old), _load(options.new))
     colours = {"added": "green", "removed": "red", "changed": "yellow", "reordered": "dim"}
     for change in changes:
-        answer(f"{paint(change.change, colours[change.change])} {visible(change.rule)}")
-        if change.before is not None:
-            answer(f"  - {visible(change.before.display)} (order {change.before.order})")
-        if change.after is not None:
-            answer(f"  + {visible(change.after.display)} (order {change.after.order})")
+        answer(f"{paint(change.kind, colours[change.kind])} {visible(change.what)}")
+        for sign, text in (("-", change.before), ("+", change.after)):
+            if text:
+                answer(f"  {sign} {visible(text)}")
     if not changes:
         say("heso: they decide alike")
     return 0

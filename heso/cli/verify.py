@@ -30,7 +30,7 @@ _UNREADABLE = frozenset(
         ChainKind.WRONG_CHAIN_KIND,
     }
 )
-_MAX_FILE = 16 * 1024 * 1024
+_MAX_FILE = 4 * 1024 * 1024  # more than any receipt; the reader says how much is too much
 _MANY = 1000  # receipts from which a second core and a progress bar pay
 
 

@@ -79,11 +79,12 @@ def describe_receipt(
 ) -> AuditFacts:
     """What the audit chain remembers of a receipt with this content."""
     action = content["action"]
+    kind = content.get("kind", "action")
     return AuditFacts(
         action_hash=content["action_hash"],
         workflow=action["workflow"],
         account=action["account"],
-        gate_decision=content.get("kind") or content["policy"]["decision_path"],
+        gate_decision=content["policy"]["decision_path"] if kind == "action" else kind,
         trust_level=content["trust_level"],
         redaction_count=len(content["redaction"]["markers"]) if "redaction" in content else 0,
         recorded_at=recorded_at,
@@ -133,7 +134,11 @@ def _hash_entry(entry: dict[str, object]) -> Digest:
 
 def _hash_fresh_entry(entry: dict[str, object]) -> Digest:
     """As `_hash_entry`, for an entry made here: text and small integers under ASCII keys need no guard."""
-    return digest(AUDIT_PREFIX + orjson.dumps({"audit_entry": entry}, option=orjson.OPT_SORT_KEYS))
+    try:
+        text = orjson.dumps({"audit_entry": entry}, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise Malformed("audit entry", "text is not valid Unicode") from error
+    return digest(AUDIT_PREFIX + text)
 
 
 def _parse_entry(data: bytes) -> dict[str, object]:

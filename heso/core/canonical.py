@@ -1,7 +1,7 @@
 """RFC 8785 (JSON Canonicalization Scheme): one value, one sequence of bytes.
 
 Rule 1: `canonical_bytes` is exact for every JSON value; what RFC 8785 cannot express is refused.
-Rule 2: an integer is accepted only when an IEEE double holds it and prints it back unchanged, so two
+Rule 2: an integer is accepted only when an IEEE double holds it exactly and prints it back unchanged, so two
         different numbers never share a hash.
 Rule 3: orjson writes the bytes wherever its output is RFC 8785 to the letter; a guard proves that per value
         (exact types, ASCII keys, safe integers, floats in the range where both print alike). Everything
@@ -22,19 +22,19 @@ _PLAIN_FLOAT_MIN = 1e-4
 _PLAIN_FLOAT_MAX = 1e15
 
 
-def canonical_bytes(value: object) -> bytes:
+def canonical_bytes(value: object, *, max_depth: int = MAX_DEPTH) -> bytes:
     """The RFC 8785 bytes of a JSON value (dict, list, str, int, float, bool, None).
 
     Raises `Malformed` for NaN, infinities, lone surrogates, integers a double cannot hold, keys that are not
-    text, nesting deeper than `MAX_DEPTH`, and every type that is not JSON.
+    text, nesting deeper than `max_depth`, and every type that is not JSON.
     """
     try:
-        if _is_plain(value, MAX_DEPTH):
+        if _is_plain(value, max_depth):
             return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:  # orjson found a lone surrogate
         raise Malformed("JSON value", "text is not valid Unicode") from error
     parts: list[bytes] = []
-    _write(value, parts, MAX_DEPTH)
+    _write(value, parts, max_depth)
     return b"".join(parts)
 
 
@@ -45,7 +45,7 @@ def format_number(value: float) -> str:
     if value == 0:
         return "0"
     sign = "-" if value < 0 else ""
-    mantissa, _, exponent = repr(abs(value)).partition("e")
+    mantissa, _, exponent = float.__repr__(float.__abs__(value)).partition("e")
     whole, _, fraction = mantissa.partition(".")
     padded = whole + fraction
     digits = padded.lstrip("0")
@@ -69,26 +69,35 @@ def _place_point(digits: str, point: int) -> str:
 
 
 def _is_plain(value: object, room: int) -> bool:
-    """Whether orjson with sorted keys writes RFC 8785 for this value."""
+    """Whether orjson with sorted keys writes RFC 8785 for this value. Exact types only: a subclass may write itself
+    differently."""
     kind = type(value)
     if kind is dict:
-        if room == 0:
-            raise _too_deep()
-        for key, item in value.items():  # type: ignore[attr-defined]  # kind is dict
-            if type(key) is not str or not key.isascii():
-                return False
-            if type(item) is not str and not _is_plain(item, room - 1):
-                return False
-        return True
+        return _is_plain_dict(value, room)  # type: ignore[arg-type]  # kind is dict
+    if kind is int:
+        return -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER  # type: ignore[operator]
     if kind is list:
         if room == 0:
             raise _too_deep()
         return all(type(item) is str or _is_plain(item, room - 1) for item in value)  # type: ignore[attr-defined]
-    if kind is int:
-        return -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER  # type: ignore[operator]
     if kind is float:
-        return _PLAIN_FLOAT_MIN <= abs(value) < _PLAIN_FLOAT_MAX and not value.is_integer()  # type: ignore[arg-type, attr-defined]
+        return _is_plain_float(value)  # type: ignore[arg-type]
     return kind is str or kind is bool or value is None
+
+
+def _is_plain_dict(value: dict[object, object], room: int) -> bool:
+    if room == 0:
+        raise _too_deep()
+    for key, item in value.items():
+        if type(key) is not str or not key.isascii():
+            return False
+        if type(item) is not str and not _is_plain(item, room - 1):
+            return False
+    return True
+
+
+def _is_plain_float(value: float) -> bool:
+    return _PLAIN_FLOAT_MIN <= abs(value) < _PLAIN_FLOAT_MAX and not value.is_integer()
 
 
 def _write(value: object, parts: list[bytes], room: int) -> None:
@@ -118,7 +127,8 @@ def _write_integer(value: int) -> bytes:
     text = int.__repr__(value) if abs(value) < 10**400 else ""  # no double is that large
     if not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
         try:
-            exact = format_number(float(value)) == text
+            double = float(value)
+            exact = int(double) == value and format_number(double) == text
         except OverflowError:
             exact = False
         if not exact:
@@ -161,4 +171,4 @@ def _utf16(key: object) -> bytes:
 
 
 def _too_deep() -> Malformed:
-    return Malformed("JSON value", f"nested deeper than {MAX_DEPTH}")
+    return Malformed("JSON value", "nested too deep")

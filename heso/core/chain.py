@@ -99,6 +99,8 @@ def _verify_chain(
     def examine(data: bytes) -> Examined:
         return examine_receipt(data, operator=operator)
 
+    length = 0
+    operators: dict[PublicKey, None] = {}
     genesis: str | None = None
     want: Digest | None = None
     for position, examined in enumerate(each(examine, receipts)):
@@ -108,9 +110,13 @@ def _verify_chain(
         if fault is not None:
             return fault
         content = _content(examined)
+        length = position + 1
+        operators[examined.verdict.signers[0]] = None
         genesis = content["session_id"]
         want = link_hash(content["session_id"], content["seq"], content["action_hash"])
-    return ChainVerdict(kind=ChainKind.VALID, length=len(receipts))
+    if length != len(receipts):
+        raise ValueError(f"`each` gave {length} results for {len(receipts)} receipts")
+    return ChainVerdict(kind=ChainKind.VALID, length=length, operators=tuple(operators))
 
 
 def _content(examined: Examined) -> dict[str, Any]:

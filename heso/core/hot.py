@@ -4,13 +4,13 @@ A frozen dataclass costs 0.6 us more to make than a plain one, and one gated cal
 microseconds of a budget of sixty. mypy refuses every assignment all the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def hot_value(cls: type[T]) -> type[T]:
     """A dataclass with slots. Treat its instances as immutable; mypy does."""
     made: Any = dataclass(slots=True)(cls)

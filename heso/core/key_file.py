@@ -43,6 +43,8 @@ def seal_key(
     memory_kib: int = MEMORY_KIB,
 ) -> bytes:
     """The container's bytes. `salt` (16) and `nonce` (24) must be fresh random bytes."""
+    if len(seed) != KEY_BYTES or not _are_sound(opslimit, memory_kib):
+        raise Malformed("key", "a seed of 32 bytes and costs within bounds are needed")
     head = _HEAD.pack(MAGIC, opslimit, memory_kib, salt, nonce)
     key = _derive(passphrase, salt, opslimit, memory_kib)
     return head + crypto_aead_xchacha20poly1305_ietf_encrypt(seed, head, nonce, key)
@@ -53,7 +55,7 @@ def open_key(container: bytes, passphrase: bytes) -> bytes:
     if len(container) != _SIZE or not container.startswith(MAGIC):
         raise Malformed("key file", "not a heso key container")
     _, opslimit, memory_kib, salt, nonce = _HEAD.unpack_from(container)
-    if not 1 <= opslimit <= _MAX_OPSLIMIT or not _MIN_MEMORY_KIB <= memory_kib <= _MAX_MEMORY_KIB:
+    if not _are_sound(opslimit, memory_kib):
         raise Malformed("key file", "its key derivation costs are out of bounds")
     key = _derive(passphrase, salt, opslimit, memory_kib)
     try:
@@ -62,6 +64,10 @@ def open_key(container: bytes, passphrase: bytes) -> bytes:
         )
     except CryptoError:
         raise WrongPassphrase from None
+
+
+def _are_sound(opslimit: int, memory_kib: int) -> bool:
+    return 1 <= opslimit <= _MAX_OPSLIMIT and _MIN_MEMORY_KIB <= memory_kib <= _MAX_MEMORY_KIB
 
 
 def _derive(passphrase: bytes, salt: bytes, opslimit: int, memory_kib: int) -> bytes:

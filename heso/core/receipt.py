@@ -14,7 +14,7 @@ from typing import NewType, Protocol
 
 import orjson
 
-from heso.core.canonical import canonical_bytes
+from heso.core.canonical import MAX_DEPTH, canonical_bytes
 from heso.core.domains import (
     ACTION_VERSION,
     APPROVER,
@@ -25,8 +25,10 @@ from heso.core.domains import (
     SUSPEND_DOMAIN,
 )
 from heso.core.encoding import Digest, PublicKey, format_base64
+from heso.core.errors import Malformed
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
+from heso.core.strict_json import MAX_BYTES
 
 SessionId = NewType("SessionId", str)
 Json = dict[str, object]
@@ -147,23 +149,40 @@ def draft_suspension(asked: Json, *, chain: ChainBlock, suspension: Json) -> Jso
 
 
 def seal_receipt(content: Json, signer: Signs) -> Receipt:
-    """Hash and sign a content made by one of the drafts above."""
-    canonical = canonical_bytes(content)
+    """Hash and sign a content made by one of the drafts above.
+
+    Raises `Malformed` for a content that no verifier would read: sealed already, too deep, too large.
+    """
+    if "action_hash" in content:
+        raise Malformed("content", "is sealed already", "action_hash")
+    canonical = canonical_bytes(
+        content, max_depth=MAX_DEPTH - 1
+    )  # the envelope is one container more
+    if len(canonical) > MAX_BYTES // 2:
+        raise Malformed("content", f"larger than {MAX_BYTES // 2} bytes")
     action_hash = digest(canonical)
     suspended = content.get("kind") == "suspended"
     signature = signer.sign((SUSPEND_DOMAIN if suspended else OPERATOR_DOMAIN) + canonical)
     sealed = {**content, "action_hash": action_hash}
-    envelope = {
+    envelope: Json = {
         "alg": ENVELOPE_ALG,
         "content": sealed,
         "signatures": [signature_entry(OPERATOR, signer.public_key, signature)],
     }
     return Receipt(
         action_hash=action_hash,
-        body=orjson.dumps(envelope),
+        body=_write_body(envelope),
         content=sealed,
         signer=signer.public_key,
     )
+
+
+def _write_body(envelope: Json) -> bytes:
+    """Any JSON text of the envelope will do: a verifier makes the canonical bytes itself."""
+    try:
+        return orjson.dumps(envelope)
+    except TypeError:  # an integer beyond 64 bits, which canonical JSON can still hold
+        return canonical_bytes(envelope)
 
 
 def signature_entry(role: str, public_key: PublicKey, signature: bytes) -> Json:
@@ -184,7 +203,7 @@ def _action_detail(action: Action) -> Json:
         "tool_name": action.tool_name,
         "workflow": action.workflow,
         "account": action.account,
-        "fields": action.fields,
+        "fields": action.fields if type(action.fields) is dict else dict(action.fields),
     }
     if action.target_host is not None:
         detail["target_host"] = action.target_host

@@ -6,11 +6,12 @@
 Rule 1: redaction comes before hashing; the value never reaches the canonical bytes.
 Rule 2: `value_json` is written once, here, and kept verbatim in the sidecar; checking hashes that text and never
         writes it again.
-Rule 3: paths are relative to `fields`, split on dots, and walk objects only.
+Rule 3: paths are relative to `fields`, split on dots, and walk objects only. A path that runs into something else
+        hides that instead: an argument of another shape must not show what was meant to be hidden.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
 import orjson
@@ -36,8 +37,8 @@ class Reveal:
     """What opens one commitment. Whoever holds it knows the value."""
 
     field_path: str
-    salt: bytes
-    value_json: str
+    salt: bytes = field(repr=False)
+    value_json: str = field(repr=False)
 
 
 @hot_value
@@ -47,9 +48,9 @@ class Redacted:
     `record` is None when no path was present: nothing was hidden.
     """
 
-    fields: Mapping[str, object]
+    fields: Mapping[str, object] = field(repr=False)
     record: Json | None
-    reveals: tuple[Reveal, ...] = ()
+    reveals: tuple[Reveal, ...] = field(repr=False, default=())
 
 
 def redact_fields(
@@ -61,14 +62,12 @@ def redact_fields(
 ) -> Redacted:
     """Hide the values at `paths`. A missing path hides nothing and draws no salt."""
     shown = dict(fields)
+    paths = [reached for path in paths if (reached := _reach(shown, path)) is not None]
     markers: list[Json] = []
     reveals: list[Reveal] = []
     commitments: list[Digest] = []
     for path in _outermost(paths):
-        spot = _copy_down_to(shown, path)
-        if spot is None:
-            continue
-        parent, key = spot
+        parent, key = _copy_down_to(shown, path)
         match mode:
             case "commit_and_reveal":
                 reveal = Reveal(
@@ -95,6 +94,9 @@ def redact_fields(
 
 
 def commit(reveal: Reveal) -> Digest:
+    """Raises `Malformed` for a salt that is not 32 bytes: nothing separates it from the path behind it."""
+    if len(reveal.salt) != SALT_BYTES:
+        raise Malformed("reveal", f"the salt is not {SALT_BYTES} bytes", reveal.field_path)
     return digest(reveal.salt + reveal.field_path.encode() + reveal.value_json.encode())
 
 
@@ -130,14 +132,10 @@ def check_reveals(content: Json, reveals: Sequence[Reveal]) -> tuple[Reveal, ...
     """
     markers = _markers_by_path(content)
     for reveal in reveals:
-        marker = markers.get(reveal.field_path)
-        if marker is None:
-            raise Malformed(
-                "reveal", "the receipt has no commitment at this path", reveal.field_path
-            )
-        if marker["algorithm"] != COMMIT_SCHEME:
-            raise Malformed("reveal", "this value was dropped, not committed to", reveal.field_path)
-        if commit(reveal) != marker["commitment"]:
+        commitments = markers.get(reveal.field_path)
+        if commitments is None:
+            raise Malformed("reveal", "the receipt has no commitment here", reveal.field_path)
+        if commit(reveal) not in commitments:
             raise Malformed("reveal", "does not open the commitment", reveal.field_path)
     return tuple(reveals)
 
@@ -156,19 +154,26 @@ def _outermost(paths: Sequence[str]) -> list[str]:
     return [p for p in unique if not any(p.startswith(other + ".") for other in unique)]
 
 
-def _copy_down_to(root: dict[str, object], path: str) -> tuple[dict[str, object], str] | None:
-    """The object that holds the last segment, every object on the way replaced by a copy of itself."""
-    *parents, last = path.split(".")
-    found: object = root
-    for segment in parents:
-        if not isinstance(found, dict) or segment not in found:
+def _reach(fields: Mapping[str, object], path: str) -> str | None:
+    """The path to hide for `path`: itself, the part of it that is no object, or None when nothing is there."""
+    found: object = fields
+    walked: list[str] = []
+    for segment in path.split("."):
+        if not isinstance(found, dict):
+            return None if found is None else ".".join(walked)
+        if segment not in found:
             return None
         found = found[segment]
-    if not isinstance(found, dict) or last not in found:
-        return None
+        walked.append(segment)
+    return path
+
+
+def _copy_down_to(root: dict[str, object], path: str) -> tuple[dict[str, object], str]:
+    """The object that holds the last segment, every object on the way replaced by a copy of itself."""
+    *parents, last = path.split(".")
     here = root
     for segment in parents:
-        inner = dict(here[segment])  # type: ignore[call-overload]  # walked above: it is a dict
+        inner = dict(here[segment])  # type: ignore[call-overload]  # `_reach` walked it: it is a dict
         here[segment] = inner
         here = inner
     return here, last
@@ -178,11 +183,15 @@ def _marker(path: str, algorithm: str, commitment: str) -> Json:
     return {"field_path": path, "algorithm": algorithm, "commitment": commitment}
 
 
-def _markers_by_path(content: Json) -> dict[str, dict[str, str]]:
+def _markers_by_path(content: Json) -> dict[str, list[str]]:
+    """The commitments at each path; the format allows several. Dropped values have none."""
     record = content.get("redaction")
-    if not isinstance(record, dict):
-        return {}
-    return {marker["field_path"]: marker for marker in record["markers"]}
+    found: dict[str, list[str]] = {}
+    if isinstance(record, dict):
+        for marker in record["markers"]:
+            if marker["algorithm"] == COMMIT_SCHEME:
+                found.setdefault(marker["field_path"], []).append(marker["commitment"])
+    return found
 
 
 def _parse_reveal(row: object, index: int) -> Reveal:

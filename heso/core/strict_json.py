@@ -15,7 +15,7 @@ import orjson
 from heso.core.canonical import MAX_DEPTH
 from heso.core.errors import Malformed
 
-MAX_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024
 
 
 def parse_json(
@@ -28,7 +28,7 @@ def parse_json(
         value = orjson.loads(data)
         if data.count(b"[") + data.count(b"{") > max_depth and _depth(value) > max_depth:
             raise Malformed(what, f"nested deeper than {max_depth}")
-        if orjson.dumps(value) == data:
+        if _writes_back(value, data):
             return value
         return json.loads(data, object_pairs_hook=_unique_pairs)
     except _DuplicateKey as error:
@@ -38,6 +38,13 @@ def parse_json(
         RecursionError,
     ) as error:  # JSONDecodeError is a ValueError; so is an absurdly long integer
         raise Malformed(what, f"not strict JSON: {_reason(error)}") from None
+
+
+def _writes_back(value: object, data: bytes) -> bool:
+    try:
+        return orjson.dumps(value) == data
+    except TypeError:  # nested deeper than orjson writes, where the caller allowed that much
+        return False
 
 
 class _DuplicateKey(Exception):

@@ -56,12 +56,16 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainVerdict:
-    """The verdict on a chain. `seq` is the place of the first fault; `length` is set when Valid."""
+    """The verdict on a chain. `seq` is the place of the first fault; `length` is set when Valid.
+
+    `operators` are the keys that signed a valid chain, each once; one that changes midway is for the caller to judge.
+    """
 
     kind: ChainKind
     detail: str = ""
     seq: int | None = None
     length: int | None = None
+    operators: tuple[PublicKey, ...] = ()
 
     @property
     def is_valid(self) -> bool:

@@ -17,33 +17,38 @@ from heso.policy.model import Truth
 
 Test = Callable[[object], Truth]
 
-_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,6})?", re.ASCII)
-_LONGEST_NUMBER = 400
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_LARGEST_INTEGER_BITS = 100_000  # beyond it the conversion to decimal takes seconds
 
 
 class BadCondition(Exception):
-    """Why a rule's condition cannot be compiled; the reader adds file, rule and key."""
+    """Why a rule's condition cannot be compiled; the reader adds file and rule. `key` is the one at fault."""
+
+    def __init__(self, why: str, key: str = "value") -> None:
+        super().__init__(why)
+        self.key = key
 
 
 def compile_test(op: str, value: object) -> Test:
     """The test of one operator against one rule value. Raises `BadCondition`."""
     compiler = _COMPILERS.get(op)
     if compiler is None:
-        raise BadCondition(f"unknown operator {op!r}; known are {', '.join(_COMPILERS)}")
+        raise BadCondition(f"unknown operator {op!r}; known are {', '.join(_COMPILERS)}", "op")
     return compiler(value)
 
 
 def parse_number(value: object) -> Decimal | None:
     """The exact decimal of a JSON number or of text that is one; None for anything else."""
-    kind = type(value)
-    if kind is int:
-        return Decimal(value)  # type: ignore[arg-type]
-    if kind is float:
-        return _finite(repr(value))
-    if kind is Decimal:
-        return value if value.is_finite() else None  # type: ignore[attr-defined, return-value]
-    if kind is str and len(value) <= _LONGEST_NUMBER and _NUMBER.fullmatch(value):  # type: ignore[arg-type]
-        return _finite(value)  # type: ignore[arg-type]
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return Decimal(value) if value.bit_length() <= _LARGEST_INTEGER_BITS else None
+    if isinstance(value, float):
+        return _finite(float.__repr__(value))
+    if isinstance(value, Decimal):
+        return value if value.is_finite() else None
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return _finite(value)
     return None
 
 
@@ -144,8 +149,19 @@ def _compile_regex(pattern: object) -> Test:
     try:
         search = re2.compile(pattern, options).search
     except re2.error as error:
-        raise BadCondition(f"not a pattern RE2 takes: {error}") from None
-    return lambda value: search(value) is not None if isinstance(value, str) else None
+        detail = error.args[0] if error.args else ""
+        words = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+        raise BadCondition(f"not a pattern RE2 takes: {words}") from None
+
+    def test(value: object) -> Truth:
+        if not isinstance(value, str):
+            return None
+        try:
+            return search(value) is not None
+        except UnicodeEncodeError:  # a lone surrogate
+            return None
+
+    return test
 
 
 _COMPILERS: Mapping[str, Callable[[object], Test]] = MappingProxyType(

@@ -1,9 +1,13 @@
 """One action in, one outcome out.
 
 Rules are asked in ascending order; the first whose subject, verb, scope and all conditions match decides. Nothing
-matched: a person is asked. An unknown condition counts as holding for `block` and `require_approval` and as not
-holding for `allow` and `redact`, so a malformed argument can make a call stricter and never laxer.
-A shadow rule is noted and does not decide.
+matched: a person is asked. A shadow rule is noted and does not decide.
+
+A malformed argument can make a call stricter and never laxer. So where a rule may or may not match:
+  - `block` matches;
+  - `require_approval` matches, unless a rule behind it blocks;
+  - `redact` does not decide, but what it would hide is hidden whatever decides;
+  - `allow` does not match.
 """
 
 from collections.abc import Iterator
@@ -11,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from heso.core.receipt import Action, DecisionPath, Json, Verb
-from heso.policy.fields import MISSING, find_field
+from heso.policy.fields import MISSING, UNREADABLE, find_field
 from heso.policy.floors import find_breach
 from heso.policy.model import (
     Allow,
@@ -40,9 +44,10 @@ _UNKNOWN = Outcome(decision=_ANYONE, rule_id=DEFAULT_RULE, display=_DEFAULT_DISP
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How one rule fared against one action, for people who ask why."""
+    """How one rule fared against one action, for people who ask why. `truth` None: it may or may not match."""
 
     rule: Rule
+    truth: Truth
     why_not: str
     truths: tuple[tuple[Condition, Truth], ...]
 
@@ -50,24 +55,37 @@ class Trial:
 def evaluate_action(action: Action, policy: Policy) -> Outcome:
     """What `policy` says about `action`. Pure; never raises for any JSON fields."""
     facts: dict[str, object] = {}
-    shadows: list[Json] = []
+    passed = _Passed()
     for candidate in policy.by_verb[action.verb]:
-        rule = candidate.rule
-        if not _is_about(rule, action) or not _all_hold(rule, action, facts):
+        truth = _matches(candidate.rule, action, facts)
+        if truth is False:
             continue
-        if rule.is_shadow:
-            shadows.append(_shadow_record(rule))
-        elif rule.conditions or shadows:
-            matched = [_record(c, _truth(c, action, facts)) for c in rule.conditions]
-            return replace(candidate.outcome, matched=(*matched, *shadows))
-        else:
-            return candidate.outcome
-    return replace(_UNKNOWN, matched=tuple(shadows)) if shadows else _UNKNOWN
+        outcome = candidate.outcome
+        if candidate.rule.conditions:
+            outcome = replace(outcome, matched=_records(candidate.rule, action, facts))
+        if _decides(candidate.rule, truth):
+            return passed.temper(outcome)
+        passed.remember(candidate.rule, outcome, truth)
+    return passed.temper(_UNKNOWN)
+
+
+def explain_action(action: Action, policy: Policy) -> Iterator[Trial]:
+    """Every rule that was asked, in order, up to and including the one that decided."""
+    facts: dict[str, object] = {}
+    for rule in policy.rules:
+        why_not = _why_not_about(rule, action)
+        truth = False if why_not else _matches(rule, action, facts)
+        truths = tuple((c, _truth(c, action, facts)) for c in rule.conditions)
+        if truth is False and not why_not:
+            why_not = "a condition does not hold"
+        yield Trial(rule, truth, why_not, truths)
+        if truth is not False and _decides(rule, truth):
+            return
 
 
 def make_candidate(rule: Rule, verb: Verb) -> Candidate:
     """What `rule` says about an action of `verb`. A floor it would break speaks in its place."""
-    breach = None if rule.is_shadow else find_breach(rule, verb)
+    breach = find_breach(rule, verb)
     if breach is None:
         outcome = Outcome(
             decision=rule.decision, rule_id=rule.id, display=rule.display, redact=rule.redact
@@ -82,17 +100,43 @@ def make_candidate(rule: Rule, verb: Verb) -> Candidate:
     return Candidate(rule, outcome)
 
 
-def explain_action(action: Action, policy: Policy) -> Iterator[Trial]:
-    """Every rule that was asked, in order, up to and including the one that decided."""
-    facts: dict[str, object] = {}
-    for rule in policy.rules:
-        why_not = _why_not_about(rule, action)
-        truths = tuple((c, _truth(c, action, facts)) for c in rule.conditions)
-        if not why_not and not _all_hold(rule, action, facts):
-            why_not = "a condition does not hold"
-        yield Trial(rule, why_not, truths)
-        if not why_not and not rule.is_shadow:
+class _Passed:
+    """What was met on the way to the rule that decides: shadow rules, and rules that may or may not match."""
+
+    __slots__ = ("_asked", "_hidden", "_shadows")
+
+    def __init__(self) -> None:
+        self._shadows: tuple[Json, ...] = ()
+        self._hidden: tuple[str, ...] = ()
+        self._asked: Outcome | None = None
+
+    def remember(self, rule: Rule, outcome: Outcome, truth: Truth) -> None:
+        if rule.is_shadow:
+            if truth or _is_strict(rule.decision):
+                self._shadows += (_shadow_record(rule, outcome),)
             return
+        match rule.decision:
+            case RequireApproval():
+                self._asked = self._asked or outcome
+            case Redact():
+                self._hidden += rule.redact
+            case Allow() | Block():
+                pass
+            case _:
+                assert_never(rule.decision)
+
+    def temper(self, outcome: Outcome) -> Outcome:
+        """The outcome that stands, given what was met before it."""
+        if self._asked is not None and not isinstance(outcome.decision, Block):
+            self._hidden += outcome.redact
+            outcome = self._asked
+        if not self._hidden and not self._shadows:
+            return outcome
+        return replace(
+            outcome,
+            matched=(*outcome.matched, *self._shadows),
+            redact=(*outcome.redact, *self._hidden),
+        )
 
 
 def decision_path(decision: Decision) -> DecisionPath:
@@ -110,10 +154,25 @@ def decision_path(decision: Decision) -> DecisionPath:
             assert_never(decision)
 
 
-def _is_about(rule: Rule, action: Action) -> bool:
-    return (rule.scope == "*" or covers(rule.scope, action.target_host)) and _subject_matches(
-        rule.subject, action
-    )
+def _decides(rule: Rule, truth: Truth) -> bool:
+    """Whether a rule that matches, or may match, is the one that decides."""
+    return not rule.is_shadow and (truth is True or isinstance(rule.decision, Block))
+
+
+def _matches(rule: Rule, action: Action, facts: dict[str, object]) -> Truth:
+    """Whether the rule's subject, scope and all conditions hold; its verb was looked at already."""
+    if not _subject_matches(rule.subject, action):
+        return False
+    found: Truth = True if rule.scope == "*" else covers(rule.scope, action.target_host)
+    if found is False:
+        return False
+    for condition in rule.conditions:
+        truth = _truth(condition, action, facts)
+        if truth is False:
+            return False
+        if truth is None:
+            found = None
+    return found
 
 
 def _why_not_about(rule: Rule, action: Action) -> str:
@@ -121,7 +180,7 @@ def _why_not_about(rule: Rule, action: Action) -> str:
         return f"it is about {rule.verb}"
     if not _subject_matches(rule.subject, action):
         return f"it is about the {rule.subject.kind} {rule.subject.value}"
-    if not covers(rule.scope, action.target_host):
+    if covers(rule.scope, action.target_host) is False:
         return f"it is about {rule.scope}"
     return ""
 
@@ -138,16 +197,6 @@ def _subject_matches(subject: Subject, action: Action) -> bool:
             assert_never(subject.kind)
 
 
-def _all_hold(rule: Rule, action: Action, facts: dict[str, object]) -> bool:
-    for condition in rule.conditions:
-        truth = _truth(condition, action, facts)
-        if truth is None:
-            truth = _is_strict(rule.decision)
-        if not truth:
-            return False
-    return True
-
-
 def _truth(condition: Condition, action: Action, facts: dict[str, object]) -> Truth:
     name = condition.field
     value = facts.get(name, facts)
@@ -155,7 +204,7 @@ def _truth(condition: Condition, action: Action, facts: dict[str, object]) -> Tr
         value = facts[name] = find_field(action, name)
     if value is MISSING:
         return condition.op == "exists" and condition.value is False
-    return condition.holds(value)
+    return None if value is UNREADABLE else condition.holds(value)
 
 
 def _is_strict(decision: Decision) -> bool:
@@ -168,6 +217,11 @@ def _is_strict(decision: Decision) -> bool:
             assert_never(decision)
 
 
+def _records(rule: Rule, action: Action, facts: dict[str, object]) -> tuple[Json, ...]:
+    """The rule's conditions as the receipt names them; one that is unknown says so."""
+    return tuple(_record(c, _truth(c, action, facts)) for c in rule.conditions)
+
+
 def _record(condition: Condition, truth: Truth) -> Json:
     record = condition.as_record()
     if truth is None:
@@ -175,9 +229,9 @@ def _record(condition: Condition, truth: Truth) -> Json:
     return record
 
 
-def _shadow_record(rule: Rule) -> Json:
+def _shadow_record(rule: Rule, outcome: Outcome) -> Json:
     return {
         "field": "policy.shadow",
         "op": "would",
-        "value": {"rule_id": rule.id, "decision": decision_path(rule.decision)},
+        "value": {"rule_id": rule.id, "decision": str(decision_path(outcome.decision))},
     }

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import orjson
+
 from heso.core.receipt import Verb
-from heso.policy.model import Policy, RequireApproval, Rule
+from heso.policy.model import Block, Condition, Policy, RequireApproval, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,7 @@ def _covers_all_of(first: Rule, later: Rule) -> bool:
         return False
     subject = first.subject.kind == "any" or first.subject == later.subject
     verb = first.verb is None or first.verb == later.verb
-    scope = (
-        first.scope == "*" or first.scope == later.scope or later.scope.endswith("." + first.scope)
-    )
+    scope = first.scope in ("*", later.scope) or later.scope.endswith("." + first.scope)
     return subject and verb and scope and _conditions_follow(first, later)
 
 
@@ -65,16 +65,23 @@ def _conditions_follow(first: Rule, later: Rule) -> bool:
 
     Where both decisions treat an unknown condition alike, matching `later` then implies matching `first`.
     """
-    theirs = [(c.field, c.op, c.value) for c in later.conditions]
-    if any((c.field, c.op, c.value) not in theirs for c in first.conditions):
+    theirs = [_spelling(c) for c in later.conditions]
+    if any(_spelling(c) not in theirs for c in first.conditions):
         return False
-    return not first.conditions or _reads_unknown_strictly(first) >= _reads_unknown_strictly(later)
+    return not first.conditions or _reads_doubt_strictly(first) >= _reads_doubt_strictly(later)
 
 
-def _reads_unknown_strictly(rule: Rule) -> bool:
-    return str(type(rule.decision).__name__) in ("Block", "RequireApproval")
+def _spelling(condition: Condition) -> tuple[str, str, bytes]:
+    """JSON text tells true from 1, which Python's == does not."""
+    return condition.field, condition.op, orjson.dumps(condition.value)
+
+
+def _reads_doubt_strictly(rule: Rule) -> bool:
+    return isinstance(rule.decision, Block | RequireApproval)
 
 
 def verbs_without_rule(policy: Policy) -> tuple[Verb, ...]:
     """Verbs no rule speaks about: every such action asks a person."""
-    return tuple(verb for verb in Verb if not policy.by_verb[verb])
+    return tuple(
+        verb for verb in Verb if all(found.rule.is_shadow for found in policy.by_verb[verb])
+    )

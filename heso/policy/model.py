@@ -3,8 +3,8 @@
 A decision is a union, matched to the end. Everything is frozen; a loaded policy never changes.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, NewType
 
 from heso.core.encoding import Digest, PublicKey
@@ -18,7 +18,7 @@ Truth = bool | None
 """Three-valued: None is unknown, a value that is there but cannot be compared as the operator asks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalTerms:
     """Who may say yes, how many of them, by when, and what happens when nobody does.
 
@@ -33,22 +33,22 @@ class ApprovalTerms:
     escalate_to: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Allow:
     """Run it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Redact:
     """Run it; the receipt holds commitments where the outcome's paths point."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Block:
     """Do not run it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class RequireApproval:
     """Do not run it until people have signed."""
 
@@ -58,7 +58,7 @@ class RequireApproval:
 Decision = Allow | Redact | Block | RequireApproval
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
     """One test on one field. `holds` gets the field's value; a missing field never reaches it."""
 
@@ -66,14 +66,14 @@ class Condition:
     op: str
     value: object
     display: str
-    holds: Callable[[object], Truth] = field(repr=False, compare=False)
+    holds: Callable[[object], Truth] = dataclasses.field(repr=False, compare=False)
 
     def as_record(self) -> Json:
         """How a receipt names this condition."""
         return {"field": self.field, "op": self.op, "value": self.value}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Subject:
     """Whose actions a rule is about. `value` is compared exactly; it is empty for `any`."""
 
@@ -81,7 +81,7 @@ class Subject:
     value: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One `[[rule]]`. `verb` None means any verb."""
 
@@ -98,7 +98,7 @@ class Rule:
     display: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Approver:
     """One `[[approver]]`: a person, not a key."""
 
@@ -111,8 +111,8 @@ class Approver:
 class Outcome:
     """What policy says about one action, ready for the receipt.
 
-    `matched` are the deciding rule's conditions (an unknown one has op `unknown:<op>`), followed by shadow rules
-    that would have decided otherwise. `redact` are the paths to hide.
+    `matched` are the deciding rule's conditions (an unknown one has op `unknown:<op>`), followed by the shadow rules
+    that would have decided before it. `redact` are the paths to hide.
     """
 
     decision: Decision
@@ -122,7 +122,7 @@ class Outcome:
     redact: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Candidate:
     """A rule as it is asked about one verb: what it says when it decides, with the verb's floor applied."""
 
@@ -130,7 +130,7 @@ class Candidate:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A loaded policy. `rules` are the enabled ones in the order in which they are asked.
 
@@ -143,4 +143,4 @@ class Policy:
     rules: tuple[Rule, ...]
     disabled: tuple[Rule, ...]
     approvers: tuple[Approver, ...]
-    by_verb: Mapping[Verb, tuple[Candidate, ...]] = field(repr=False, compare=False)
+    by_verb: Mapping[Verb, tuple[Candidate, ...]] = dataclasses.field(repr=False, compare=False)

@@ -36,7 +36,9 @@ from heso.policy.scope import parse_scope
 from heso.policy.sentence import write_sentence
 from heso.policy.table import Table
 
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 1024 * 1024
+_DEEPEST_VALUE = 16
+_LARGEST_INTEGER_BITS = 4096
 
 _VERBS: Mapping[str, Verb | None] = {"any": None, **{str(verb): verb for verb in Verb}}
 _PLAIN_DECISIONS: Mapping[str, Allow | Block | Redact | None] = {
@@ -86,7 +88,11 @@ def _parse_toml(text: bytes, file: str) -> dict[str, object]:
         return tomllib.loads(text.decode("utf-8"), parse_float=Decimal)
     except UnicodeDecodeError:
         raise PolicyError(file, "is not UTF-8 text") from None
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+    except (
+        ValueError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:  # a number may be absurd, a value too deep
         raise PolicyError(file, f"is not TOML: {error}") from None
 
 
@@ -107,6 +113,7 @@ def _parse_rule(table: Table) -> Rule:
     redact = table.texts("redact")
     if isinstance(decision, Redact) and not redact:
         raise table.fault("redact", "a redact rule must say what to redact")
+    is_shadow = table.choice("mode", {"enforce": False, "shadow": True}, "enforce")
     rule = Rule(
         id=RuleId(rule_id),
         order=table.integer("order"),
@@ -117,7 +124,7 @@ def _parse_rule(table: Table) -> Rule:
         conditions=conditions,
         decision=decision,
         redact=redact,
-        is_shadow=table.choice("mode", {"enforce": False, "shadow": True}, "enforce"),
+        is_shadow=is_shadow,
         display=write_sentence(
             subject=subject,
             verb=verb,
@@ -152,14 +159,15 @@ def _parse_condition(table: Table) -> Condition:
         raise table.fault("field", "must not be empty")
     op = table.text("op")
     value = table.raw("value") if table.has("value") or op != "exists" else True
+    shown = _as_json(value, table, _DEEPEST_VALUE)
     try:
         test = compile_test(op, value)
     except BadCondition as error:
-        raise table.fault("op" if "operator" in str(error) else "value", str(error)) from None
+        raise table.fault(error.key, str(error)) from None
     condition = Condition(
         field=field,
         op=op,
-        value=_as_json(value, table),
+        value=shown,
         display=table.text("display", ""),
         holds=test,
     )
@@ -216,23 +224,31 @@ def _parse_approver(table: Table) -> Approver:
     return approver
 
 
-def _as_json(value: object, table: Table) -> object:
-    """The value as a receipt can carry it: a decimal that a double would change becomes text."""
+def _as_json(value: object, table: Table, room: int) -> object:
+    """The value as a receipt can carry it: a number that a double would change becomes text."""
+    if room == 0:
+        raise table.fault("value", f"is nested deeper than {_DEEPEST_VALUE}")
     if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise table.fault("value", "must be a finite number")
-        return float(value) if Decimal(repr(float(value))) == value else str(value)
+        return _decimal_as_json(value, table)
     if isinstance(value, list):
-        return [_as_json(item, table) for item in value]
+        return [_as_json(item, table, room - 1) for item in value]
     if isinstance(value, dict):
-        return {key: _as_json(item, table) for key, item in value.items()}
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
-        return str(value)
-    if isinstance(value, str | bool | int):
+        return {key: _as_json(item, table, room - 1) for key, item in value.items()}
+    if isinstance(value, str | bool):
         return value
-    raise table.fault(
-        "value", "must be text, a number, true or false, or a list of them; write dates as text"
-    )
+    if not isinstance(value, int):
+        raise table.fault(
+            "value", "must be text, a number, true or false, or a list of them; write dates as text"
+        )
+    if value.bit_length() > _LARGEST_INTEGER_BITS:
+        raise table.fault("value", "is too large a number")
+    return value if abs(value) < 2**53 else str(value)
+
+
+def _decimal_as_json(value: Decimal, table: Table) -> object:
+    if not value.is_finite():
+        raise table.fault("value", "must be a finite number")
+    return float(value) if Decimal(repr(float(value))) == value else str(value)
 
 
 def _check_floor(rule: Rule, file: str) -> None:

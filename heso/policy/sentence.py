@@ -1,5 +1,6 @@
 """Every rule as one plain English sentence, for receipts, cards and reviews."""
 
+import re
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -17,6 +18,7 @@ from heso.policy.model import (
     Subject,
 )
 
+_LITERAL = re.compile(r"true|false|null|-?[0-9].*|", re.DOTALL)
 _DOES = {
     Verb.LLM_CALL: "calls a model",
     Verb.TOOL_CALL: "calls a tool",
@@ -49,12 +51,14 @@ def write_sentence(
     conditions: Sequence[Condition],
     decision: Decision,
     redact: Sequence[str],
+    is_shadow: bool = False,
 ) -> str:
     """E.g. `When any agent pays and amount is over $5,000, then require approval from finance-lead within 60 minutes.`"""
     where = "" if scope == "*" else f" on {scope}"
     does = "does anything" if verb is None else _DOES[verb]
     when = "".join(f" and {describe_condition(c)}" for c in conditions)
-    return f"When {_who(subject)} {does}{where}{when}, then {_then(decision, redact)}."
+    shadow = " (recorded only, not enforced)" if is_shadow else ""
+    return f"When {_who(subject)} {does}{where}{when}, then {_then(decision, redact)}{shadow}."
 
 
 def describe_condition(condition: Condition) -> str:
@@ -63,7 +67,9 @@ def describe_condition(condition: Condition) -> str:
     if condition.op == "exists":
         return f"{condition.field} is {'given' if condition.value else 'not given'}"
     value = condition.value
-    shown = value if isinstance(value, str) else orjson.dumps(value).decode()
+    # Text is written plainly, unless it would read as something that is not text.
+    is_plain = isinstance(value, str) and not _LITERAL.fullmatch(value)
+    shown = value if is_plain else orjson.dumps(value).decode()
     return f"{condition.field} {_OPERATORS[condition.op]} {shown}"
 
 

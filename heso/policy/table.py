@@ -23,6 +23,7 @@ class Table:
             raise PolicyError(file, "must be a table", rule, key)
         self._values: Mapping[str, object] = values
         self._taken: set[str] = set()
+        self._known: set[str] = set()
 
     def name_rule(self, rule: str) -> None:
         """From here on errors name the rule instead of its place in the file."""
@@ -33,6 +34,7 @@ class Table:
         return PolicyError(self.file, why, self.rule, self._prefix + key)
 
     def has(self, key: str) -> bool:
+        self._known.add(key)
         return key in self._values
 
     def raw(self, key: str) -> object:
@@ -81,7 +83,7 @@ class Table:
         """Refuse every key that was not taken."""
         for key in self._values:
             if key not in self._taken:
-                near = get_close_matches(key, self._taken, n=1)
+                near = get_close_matches(key, self._taken | self._known, n=1)
                 hint = f"; did you mean `{near[0]}`?" if near else ""
                 raise self.fault(key, f"is not a known key{hint}")
 

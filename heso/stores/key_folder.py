@@ -15,7 +15,7 @@ from heso.core.key_file import NONCE_BYTES, SALT_BYTES, open_key, seal_key
 from heso.core.keys import SigningKey
 
 KEY_FILE = "operator.key"
-DEVELOPMENT_PASSPHRASE_FILE = "DEVELOPMENT-ONLY.passphrase"
+DEVELOPMENT_PASSPHRASE_FILE = "DEVELOPMENT-ONLY.passphrase"  # noqa: S105  # a file name
 
 
 @dataclass(eq=False)
