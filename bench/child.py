@@ -258,7 +258,6 @@ def _latencies(took: list[int], cpu: int) -> Answer:
         "median_us": _percentile(took, 50),
         "p99_us": _percentile(took, 99),
         "cpu_us": cpu / len(took) / 1000,
-        "seconds": sum(took) / 1e9,
     }
 
 

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.children import Child, Scratch
 from bench.projects import our_project, run_ours
-from bench.subjects import Child, Scratch
 
 GATES = 200
 KILLS = 3
@@ -79,13 +79,11 @@ def _check_kills(how: str, scratch: Scratch) -> str:
 
 def _acknowledged_until_killed(how: str, child: Child) -> set[str]:
     child.tell(f"acknowledge {how}")
-    orders = {child.lines.readline()}
+    orders = [child.line()]
     until = time.perf_counter() + KILL_AFTER_SECONDS
     while time.perf_counter() < until:
-        orders.add(child.lines.readline())
-    child.kill()
-    # What was still in the pipe was acknowledged too.
-    orders.update(child.lines)
+        orders.append(child.line())
+    orders += child.kill()  # what was still in the pipe was acknowledged too
     return {order.strip() for order in orders}
 
 

@@ -99,6 +99,8 @@ def _against_the_peer(value: str) -> Iterable[Row]:
     yield Row("wheel-default", "wheel, default key / ours", wheel, ours, at_least(50, 80))
     wheel = Reading("wheel", WHEEL_RAW, value)
     yield Row("wheel-raw", "wheel, raw key / ours", wheel, ours, at_least(6, 8))
+    # Shown without a bar: what would be there for us if our gate cost no more than the floor.
+    yield Row("wheel-floor", "wheel, raw key / floor", wheel, Reading("floor", SYNC, value))
     wheel = Reading("wheel 1000", WHEEL_LONG, value)
     yield Row("wheel-1000", "wheel after 1,000 receipts / ours", wheel, ours, at_least(20, 40))
     wheel, title = Reading("wheel 5000", WHEEL_LONG, value), "wheel after 5,000 receipts / ours"

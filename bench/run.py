@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.child import Answer
+from bench.children import Scratch, SubjectFailed
 from bench.integrity import PromiseBroken, check_integrity
 from bench.machine import durable_append_us, machine_facts
 from bench.projects import STORE, CommandFailed
 from bench.report import Result, format_table, write_results
 from bench.rows import Reading, Row, all_rows
 from bench.statistics import Verdict, estimate
-from bench.subjects import Scratch, Subject, SubjectFailed, make_subject
+from bench.subjects import Askable, make_subject
 
 ROUNDS = 15
 QUICK_ROUNDS = 5
@@ -52,19 +53,13 @@ def _run(options: argparse.Namespace, scratch: Scratch) -> int:
     for promise in check_integrity(scratch):
         _say(promise)
         promises.append(promise)
-    rows = _wanted(
-        all_rows(
-            scratch.receipts(500),
-            scratch.receipts(10_000),
-            slow_disk=append_before_us > SLOW_DISK_US,
-        ),
-        options,
-    )
-    results = _measured(rows, options.rounds, _asking(scratch))
+    receipts, chain = scratch.receipts(500), scratch.receipts(10_000)
+    rows = all_rows(receipts, chain, slow_disk=append_before_us > SLOW_DISK_US)
+    results = _measured(_wanted(rows, options), options.rounds, _asking(scratch))
     _say(format_table(results))
     append_us = (append_before_us, durable_append_us(scratch.new_path()))
-    facts = [*machine_facts(append_us), f"{options.rounds} rounds"]
     if not options.only:
+        facts = [*machine_facts(append_us), f"{options.rounds} rounds"]
         write_results(results, facts, promises)
     return _exit_code(results)
 
@@ -109,7 +104,7 @@ def _value(reading: Reading, answers: Mapping[Turn, Answer]) -> float:
 
 
 def _asking(scratch: Scratch) -> Ask:
-    subjects: dict[str, Subject] = {}
+    subjects: dict[str, Askable] = {}
 
     def ask(turn: Turn) -> Answer:
         name, command = turn
@@ -144,7 +139,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--quick", dest="rounds", action="store_const", const=QUICK_ROUNDS, help="few rounds"
     )
-    parser.add_argument("--only", nargs="+", metavar="ROW", help="names from the last column")
+    names = [row.name for row in all_rows(Path(), Path(), slow_disk=False)]
+    parser.add_argument("--only", nargs="+", metavar="ROW", choices=names, help=", ".join(names))
     parser.add_argument("--no-peer", action="store_true", help="leave the reference wheel out")
     return parser.parse_args(arguments)
 

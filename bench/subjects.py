@@ -1,4 +1,4 @@
-"""The parent's side: long-lived subjects that are asked one command at a time.
+"""Who is measured, by name: long-lived subjects that are asked one command at a time.
 
 Rule 1: only one subject works at a time, so nobody pays for another's CPU or fsync.
 Rule 2: the floor and our own gates are warmed up until SQLite reuses its WAL: a first commit says little.
@@ -9,16 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
-from json import loads
 from pathlib import Path
 from shutil import copytree
 from statistics import median
-from typing import IO, Protocol, Self, cast
+from typing import Protocol
 
 from bench.child import Answer
-from bench.floor import Floor
+from bench.children import Child, Scratch
 from bench.projects import (
     ALLOW,
     STORE,
@@ -31,7 +29,6 @@ from bench.projects import (
     wheel_program,
     wheel_project,
 )
-from bench.workload import next_arguments, refund
 
 WARM_UP = "seq 3000"
 SHORT_WARM_UP = "seq 300"
@@ -47,118 +44,10 @@ IMPORTS = {
 PRINT_PAGES = "print(open('/proc/self/statm').read().split()[1])"
 
 
-class SubjectFailed(Exception):
-    """A child ended before it answered; the message is what it said last."""
-
-
-class Subject(Protocol):
-    """Somebody who can be asked."""
+class Askable(Protocol):
+    """Whoever answers commands: one child, two at once, or programs that start and end."""
 
     def ask(self, command: str) -> Answer: ...
-
-
-class Child:
-    """One process that speaks the line protocol of `bench.child`."""
-
-    def __init__(
-        self, arguments: Sequence[str], *, environment: Mapping[str, str], log: Path
-    ) -> None:
-        self._log = log
-        with log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                arguments,
-                env=environment,
-                cwd=STORE,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        self._commands = cast("IO[str]", self._process.stdin)
-        self.lines = cast("IO[str]", self._process.stdout)
-        self.answer()
-
-    def ask(self, command: str) -> Answer:
-        """Send a command and wait for its answer."""
-        self.tell(command)
-        return self.answer()
-
-    def tell(self, command: str) -> None:
-        """Send a command."""
-        self._commands.write(command + "\n")
-        self._commands.flush()
-
-    def answer(self) -> Answer:
-        """Wait for the answer to the command that was sent last."""
-        line = self.lines.readline()
-        if not line:
-            raise SubjectFailed(self._log.read_text()[-2000:])
-        answer: Answer = loads(line)
-        return answer
-
-    def kill(self) -> None:
-        """End the process the hard way: SIGKILL, in the middle of whatever it does."""
-        self._process.kill()
-        self._process.wait()
-
-
-class Scratch:
-    """A folder that is empty at the start, and the children that live in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._children = ExitStack()
-        self._count = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._children.close()
-
-    def new_path(self) -> Path:
-        """Return a path that nobody has used."""
-        self._count += 1
-        return self._folder / str(self._count)
-
-    def floor(self, *warm_up: str) -> Child:
-        """Start a floor."""
-        folder = self.new_path()
-        folder.mkdir()
-        return self._start(sys.executable, "floor", str(folder), *warm_up)
-
-    def ours(self, project: Path, *warm_up: str, session: str = "") -> Child:
-        """Start heso on a project."""
-        return self._start(sys.executable, "ours", str(project), *warm_up, session=session)
-
-    def wheel(self, project: Path, *warm_up: str) -> Child:
-        """Start the peer on a project."""
-        return self._start(wheel_program("python"), "wheel", str(project), *warm_up)
-
-    def receipts(self, number: int) -> Path:
-        """Write a chain of the floor's receipts to a JSONL file."""
-        folder = self.new_path()
-        folder.mkdir()
-        floor = Floor(folder)
-        gate = floor.gated(refund)
-        for _ in range(number):
-            gate(**next_arguments())
-        file = folder / "receipts.jsonl"
-        file.write_bytes(b"\n".join(floor.receipts()) + b"\n")
-        return file
-
-    def _start(self, python: str, *arguments: str, session: str = "") -> Child:
-        module, folder, *warm_up = arguments
-        # -P: the folder we are in is no package root; only the environment says what `heso` is.
-        child = Child(
-            [python, "-P", "-m", "bench.child", module, folder, session],
-            environment=wheel_environment() if module == "wheel" else our_environment(),
-            log=self.new_path(),
-        )
-        self._children.callback(child.kill)
-        for command in warm_up:
-            child.ask(command)
-        return child
 
 
 class Pair:
@@ -250,26 +139,26 @@ class ColdStarts:
                 return [wheel_program("heso"), "verify", self._receipt]
 
 
-def make_subject(name: str, scratch: Scratch) -> Subject:
+def make_subject(name: str, scratch: Scratch) -> Askable:
     """Start the subject of this name; a KeyError is a name that no table knows."""
     return MAKERS[name](scratch)
 
 
-def _floor(scratch: Scratch) -> Subject:
+def _floor(scratch: Scratch) -> Askable:
     return scratch.floor(WARM_UP)
 
 
-def _ours(warm_up: Sequence[str], policy: str, scratch: Scratch) -> Subject:
+def _ours(warm_up: Sequence[str], policy: str, scratch: Scratch) -> Askable:
     return scratch.ours(our_project(scratch.new_path(), policy), *warm_up)
 
 
-def _pair(sessions: tuple[str, str], scratch: Scratch) -> Subject:
+def _pair(sessions: tuple[str, str], scratch: Scratch) -> Askable:
     project = our_project(scratch.new_path())
     first, second = (scratch.ours(project, SHORT_WARM_UP, session=name) for name in sessions)
     return Pair(first, second)
 
 
-def _wheel(raw_key: bool, receipts: int, scratch: Scratch) -> Subject:
+def _wheel(raw_key: bool, receipts: int, scratch: Scratch) -> Askable:
     pristine = _grown_wheel(receipts, scratch) if receipts else scratch.new_path()
     if not receipts:
         wheel_project(pristine, raw_key=raw_key)
@@ -288,11 +177,11 @@ def _grown_wheel(receipts: int, scratch: Scratch) -> Path:
     return kept
 
 
-def _rules(number: int, *, same_verb: bool) -> Callable[[Scratch], Subject]:
+def _rules(number: int, *, same_verb: bool) -> Callable[[Scratch], Askable]:
     return partial(_ours, (SHORT_WARM_UP,), rules(number, same_verb=same_verb))
 
 
-MAKERS: Mapping[str, Callable[[Scratch], Subject]] = {
+MAKERS: Mapping[str, Callable[[Scratch], Askable]] = {
     "floor": _floor,
     "floor again": _floor,
     "ours": partial(_ours, (WARM_UP,), ALLOW),

@@ -69,6 +69,8 @@ REFUSED = {
     "2^53 + 1": 2**53 + 1,
     "minus 2^53 - 1": -(2**53) - 1,
     "2^64 - 1": 2**64 - 1,
+    "2^64, whose double prints other digits": 2**64,
+    "an integer that a double holds and prints otherwise": 27021597764222952,
     "an integer between two doubles that prints as the nearest one does": 27021597764222950,
     "10^400": 10**400,
     "minus 10^5000": -(10**5000),
@@ -95,8 +97,20 @@ def test_the_deepest_value_is_written_and_one_more_level_is_refused(
     wrap: Callable[[object], object],
 ) -> None:
     assert json.loads(canonical_bytes(nested(MAX_DEPTH, wrap))) == nested(MAX_DEPTH, wrap)
-    with pytest.raises(Malformed, match="nested deeper than 127"):
+    with pytest.raises(Malformed, match="nested too deep"):
         canonical_bytes(nested(MAX_DEPTH + 1, wrap))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 126])
+@pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"ключ": value}])
+def test_the_depth_that_is_written_may_be_set_lower(
+    depth: int, wrap: Callable[[object], object]
+) -> None:
+    value = nested(depth, wrap)
+    assert canonical_bytes(value, max_depth=depth) == canonical_bytes(value)
+    with pytest.raises(Malformed) as caught:
+        canonical_bytes(value, max_depth=depth - 1)
+    assert str(caught.value) == "malformed JSON value: nested too deep"
 
 
 def test_a_value_that_holds_itself_is_refused() -> None:
@@ -105,7 +119,7 @@ def test_a_value_that_holds_itself_is_refused() -> None:
     loop: dict[str, object] = {}
     loop["ключ"] = loop
     for value in (ring, loop):
-        with pytest.raises(Malformed, match="nested deeper"):
+        with pytest.raises(Malformed, match="nested too deep"):
             canonical_bytes(value)
 
 
@@ -132,6 +146,10 @@ NUMBERS: list[tuple[float, bytes]] = [
     (MAX_SAFE_INTEGER, b"9007199254740991"),
     (-MAX_SAFE_INTEGER, b"-9007199254740991"),
     (2**53, b"9007199254740992"),
+    (2**53 + 2, b"9007199254740994"),
+    (-(2**53) - 2, b"-9007199254740994"),
+    (2.702159776422295e16, b"27021597764222950"),
+    (2.0**64, b"18446744073709552000"),
     (10**20, b"100000000000000000000"),
 ]
 
@@ -140,6 +158,15 @@ NUMBERS: list[tuple[float, bytes]] = [
 def test_numbers_are_printed_the_ecmascript_way(number: float, text: bytes) -> None:
     assert canonical_bytes(number) == text
     assert canonical_bytes({"n": [number]}) == b'{"n":[' + text + b"]}"
+
+
+@pytest.mark.parametrize("number", [2.702159776422295e16, 2.0**64, -(2.0**70) / 2])
+def test_a_double_whose_text_no_double_holds_is_written_and_not_read_back(number: float) -> None:
+    """The one exception to reading back what was written: as an integer that text is another number."""
+    text = canonical_bytes(number)
+    with pytest.raises(Malformed, match="beyond 2\\^53 loses digits"):
+        canonical_bytes(int(text))
+    assert canonical_bytes(float(text)) == text
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from heso.core.chain import Head, link_hash, next_block, verify_action_chain
+from heso.core.chain import (
+    Head,
+    link_hash,
+    next_block,
+    verify_action_chain,
+    verify_lifecycle_chain,
+)
 from heso.core.encoding import Digest
 from heso.core.receipt import ChainBlock, SessionId
 from heso.core.verdict import ChainKind, ChainVerdict
@@ -128,7 +134,9 @@ def test_each_fault_is_found_where_it_is(forge: Any, name: str) -> None:
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_a_whole_session_is_valid(forge: Any, length: int) -> None:
     chain = texts(forge, forge.chain(length))
-    valid = ChainVerdict(kind=ChainKind.VALID, length=length)
+    valid = ChainVerdict(
+        kind=ChainKind.VALID, length=length, operators=(forge.operator.public,)
+    )
     assert verify_action_chain(chain) == valid
     assert verify_action_chain(chain, operator=forge.operator.public) == valid
     assert verify_action_chain(texts(forge, forge.chain(length, ""))) == valid
@@ -140,7 +148,46 @@ def test_nothing_is_empty_and_not_valid() -> None:
 
 def test_a_first_receipt_may_say_that_its_predecessor_is_empty_text(forge: Any) -> None:
     chain = texts(forge, changed(forge, 0, prev_receipt_hash=""))
-    assert verify_action_chain(chain) == ChainVerdict(kind=ChainKind.VALID, length=4)
+    assert verify_action_chain(chain) == ChainVerdict(
+        kind=ChainKind.VALID, length=4, operators=(forge.operator.public,)
+    )
+
+
+def test_a_plain_action_may_say_its_kind(forge: Any) -> None:
+    envelope = forge.l0(forge.content(session_id="s", seq=0, kind="action"))
+    assert verify_action_chain([forge.text(envelope)]).is_valid
+
+
+def signed_by(forge: Any, *names: str) -> list[bytes]:
+    """A session whose receipts were signed by these keys of the forge, one after the other."""
+    envelopes: list[Json] = []
+    prev = None
+    for seq, name in enumerate(names):
+        content = forge.content(session_id="s", seq=seq, prev_receipt_hash=prev)
+        entry = forge.entry("operator", getattr(forge, name), content)
+        envelopes.append(forge.envelope(content, entry))
+        prev = forge.link_hash("s", seq, envelopes[-1]["content"]["action_hash"])
+    return texts(forge, envelopes)
+
+
+def test_a_valid_chain_names_its_operators_in_the_order_of_their_first_receipt(forge: Any) -> None:
+    chain = signed_by(forge, "stranger", "operator", "stranger", "approver", "operator")
+    assert verify_action_chain(chain) == ChainVerdict(
+        kind=ChainKind.VALID,
+        length=5,
+        operators=(forge.stranger.public, forge.operator.public, forge.approver.public),
+    )
+
+
+def test_an_approver_is_not_an_operator_of_the_chain(forge: Any) -> None:
+    envelope = forge.l1(forge.approved_content(session_id="s", seq=0))
+    verdict = verify_action_chain([forge.text(envelope)])
+    assert (verdict.is_valid, verdict.operators) == (True, (forge.operator.public,))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_chain_that_is_not_valid_names_no_operators(forge: Any, name: str) -> None:
+    assert verify_action_chain(texts(forge, FAULTS[name][2](forge))).operators == ()
 
 
 def test_an_unreadable_receipt_is_malformed_at_its_position(forge: Any) -> None:
@@ -188,14 +235,112 @@ def test_any_order_preserving_map_will_do(forge: Any) -> None:
 
 
 def test_a_map_that_loses_receipts_does_not_make_a_chain_valid(forge: Any) -> None:
-    """The length of the verdict is what was looked at, never what was handed in."""
-    chain = texts(forge, tampered(forge))
-    for kept in (0, 1, 2):
-        try:
-            verdict = verify_action_chain(chain, each=lambda f, data, n=kept: map(f, data[:n]))  # type: ignore[misc]
-        except (ValueError, RuntimeError):
-            continue
-        assert not verdict.is_valid
+    """Also where what it lost was sound: that is a fault of the caller, not of the receipts."""
+    for chain in (texts(forge, tampered(forge)), texts(forge, forge.chain(4))):
+        for kept in (0, 1, 2):
+            with pytest.raises(ValueError, match=f"`each` gave {kept} results for 4 receipts"):
+                verify_action_chain(chain, each=lambda f, data, n=kept: map(f, data[:n]))  # type: ignore[misc]
+    suspended = suspended_link(forge)
+    with pytest.raises(ValueError, match="`each` gave 0 results for 1 receipts"):
+        verify_lifecycle_chain([suspended], each=lambda f, data: map(f, data[:0]))
+
+
+def test_a_map_that_loses_receipts_behind_a_fault_hides_nothing(forge: Any) -> None:
+    verdict = verify_action_chain(
+        texts(forge, tampered(forge)), each=lambda f, data: map(f, data[:3])
+    )
+    assert (verdict.kind, verdict.seq) == (ChainKind.CONTENT_TAMPER, 2)
+
+
+SUSPENSION: Json = {
+    "resume_token_hash": "ab" * 32,
+    "context_ref": {"scheme": "none", "key": "k", "hash": "h"},
+    "policy": {"policy_id": "p", "policy_hash": "h", "rule": "r"},
+    "approval": {"sla": "1h", "expires_at": "x", "on_timeout": "deny", "approver_pubkeys": []},
+}
+
+
+def suspended_link(forge: Any, **changes: Any) -> bytes:
+    """The text of the link that opens a lifecycle."""
+    parts = {"session_id": "life", "seq": 0, "suspension": SUSPENSION, **changes}
+    options = {"key": forge.operator, "role": "operator", "domain": forge.domains["suspend"]}
+    return bytes(forge.text(forge.link("suspended", **{**options, **parts})))
+
+
+def test_a_lifecycle_is_its_one_opening_link(forge: Any) -> None:
+    valid = ChainVerdict(kind=ChainKind.VALID, length=1, operators=(forge.operator.public,))
+    chain = [suspended_link(forge)]
+    assert verify_lifecycle_chain(chain) == valid
+    assert verify_lifecycle_chain(chain, operator=forge.operator.public) == valid
+    assert verify_lifecycle_chain([suspended_link(forge, prev_receipt_hash="")]) == valid
+    assert verify_lifecycle_chain([]) == ChainVerdict(kind=ChainKind.EMPTY)
+
+
+def test_a_lifecycle_beyond_its_opening_is_not_judged(forge: Any) -> None:
+    first = suspended_link(forge)
+    action = forge.text(forge.chain(1)[0])
+    for chain in ([first, first], [first, action], [action, action], [b"", b""], [first] * 5):
+        verdict = verify_lifecycle_chain(chain)
+        assert (verdict.kind, verdict.seq) == (ChainKind.WRONG_CHAIN_KIND, 1)
+        assert verdict.detail
+        assert (verdict.length, verdict.operators) == (None, ())
+
+
+LIFECYCLE_FAULTS: dict[str, tuple[ChainKind, int, Callable[[Any], bytes]]] = {
+    "a plain action": (ChainKind.WRONG_CHAIN_KIND, 0, lambda f: f.text(f.chain(1)[0])),
+    "a plain action that says so": (
+        ChainKind.WRONG_CHAIN_KIND,
+        0,
+        lambda f: f.text(f.l0(f.content(session_id="life", seq=0, kind="action"))),
+    ),
+    **{
+        f"the kind {kind}": (
+            ChainKind.WRONG_CHAIN_KIND,
+            0,
+            lambda f, kind=kind: suspended_link(f, kind=kind),  # type: ignore[misc]
+        )
+        for kind in ("approved", "denied", "expired", "escalated", "completed", "key_rotation")
+    },
+    "unreadable": (ChainKind.MALFORMED, 0, lambda f: suspended_link(f)[:-1]),
+    "changed": (
+        ChainKind.CONTENT_TAMPER,
+        0,
+        lambda f: suspended_link(f).replace(b'"rooms":2', b'"rooms":3'),
+    ),
+    "signed as an action": (
+        ChainKind.CONTENT_TAMPER,
+        0,
+        lambda f: suspended_link(f, domain=f.domains["operator"]),
+    ),
+    "without its block": (
+        ChainKind.CONTENT_TAMPER,
+        0,
+        lambda f: suspended_link(f, suspension=None),
+    ),
+    "not the first": (ChainKind.LINK_BROKEN, 1, lambda f: suspended_link(f, seq=1)),
+    "no seq": (ChainKind.LINK_BROKEN, 0, lambda f: suspended_link(f, seq=None)),
+    "no session": (ChainKind.LINK_BROKEN, 0, lambda f: suspended_link(f, session_id=None)),
+    "a predecessor": (
+        ChainKind.LINK_BROKEN,
+        0,
+        lambda f: suspended_link(f, prev_receipt_hash="ab" * 32),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIFECYCLE_FAULTS)
+def test_each_fault_of_an_opening_link_is_found(forge: Any, name: str) -> None:
+    kind, seq, build = LIFECYCLE_FAULTS[name]
+    verdict = verify_lifecycle_chain([build(forge)])
+    assert (verdict.kind, verdict.seq, verdict.length) == (kind, seq, None)
+    assert verdict.detail
+
+
+def test_a_lifecycle_of_another_operator_than_the_pinned_one_is_refused(forge: Any) -> None:
+    chain = [suspended_link(forge, key=forge.stranger)]
+    verdict = verify_lifecycle_chain(chain, operator=forge.operator.public)
+    assert verdict == ChainVerdict(kind=ChainKind.CONTENT_TAMPER, detail="InvalidSignature", seq=0)
+    assert verify_lifecycle_chain(chain).operators == (forge.stranger.public,)
 
 
 def test_a_link_hash_frames_its_parts(forge: Any) -> None:

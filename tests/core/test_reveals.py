@@ -40,7 +40,6 @@ def test_the_right_reveals_open_their_commitments(hidden: Any) -> None:
     "change",
     [
         {"salt": b"\x03" * 32},
-        {"salt": b"\x01" * 31},
         {"value_json": '"4243"'},
         {"value_json": '"4242" '},
         {"value_json": "4242"},
@@ -52,6 +51,17 @@ def test_a_reveal_changed_anywhere_opens_nothing(hidden: Any, change: dict[str, 
     content, (reveal, other) = hidden
     with pytest.raises(Malformed, match="does not open the commitment"):
         check_reveals(content, [other, replace(reveal, **change)])
+
+
+@pytest.mark.parametrize("size", [0, 1, 31, 33, 64])
+def test_a_salt_is_32_bytes_everywhere(hidden: Any, size: int) -> None:
+    content, (reveal, other) = hidden
+    short = replace(reveal, salt=b"\x01" * size)
+    for use in (lambda: commit(short), lambda: check_reveals(content, [other, short])):
+        with pytest.raises(Malformed, match="the salt is not 32 bytes") as caught:
+            use()
+        assert caught.value.where == "card"
+        assert "4242" not in str(caught.value)
 
 
 def test_every_bit_of_a_salt_counts(hidden: Any) -> None:
@@ -67,7 +77,7 @@ def test_every_bit_of_a_salt_counts(hidden: Any) -> None:
 )
 def test_a_reveal_for_a_path_without_a_marker_is_refused(hidden: Any, path: str) -> None:
     content, (reveal, _) = hidden
-    with pytest.raises(Malformed, match=r"no commitment at this path") as caught:
+    with pytest.raises(Malformed, match="the receipt has no commitment here") as caught:
         check_reveals(content, [replace(reveal, field_path=path)])
     assert caught.value.where == path
 
@@ -75,14 +85,14 @@ def test_a_reveal_for_a_path_without_a_marker_is_refused(hidden: Any, path: str)
 def test_a_content_without_redaction_opens_nothing(hidden: Any) -> None:
     _, reveals = hidden
     for content in ({}, {"redaction": None}, {"redaction": {"markers": []}}):
-        with pytest.raises(Malformed, match="no commitment at this path"):
+        with pytest.raises(Malformed, match="the receipt has no commitment here"):
             check_reveals(content, reveals)
 
 
 def test_a_dropped_value_cannot_be_revealed() -> None:
     result = redact_fields(FIELDS, ["card"], draw_salt=bytes, mode="destructive")
     reveal = Reveal(field_path="card", salt=b"\x01" * 32, value_json='"4242"')
-    with pytest.raises(Malformed, match="dropped, not committed to"):
+    with pytest.raises(Malformed, match="the receipt has no commitment here"):
         check_reveals({"redaction": result.record}, [reveal])
 
 
@@ -98,11 +108,13 @@ def test_a_salt_of_another_size_never_opens_a_commitment() -> None:
     """Salt, path and value are hashed without lengths: with a longer salt, a committed 213 opens as a 3."""
     honest = Reveal(field_path="1", salt=b"\x01" * 32, value_json="213")
     lie = Reveal(field_path="1", salt=b"\x01" * 32 + b"12", value_json="3")
-    assert commit(lie) == commit(honest)
+    assert digest(lie.salt + b"1" + b"3") == commit(honest)
+    with pytest.raises(Malformed, match="the salt is not 32 bytes"):
+        commit(lie)
     marker = {"field_path": "1", "algorithm": "salted-blake3/v1", "commitment": commit(honest)}
     content: dict[str, object] = {"redaction": {"mode": "commit_and_reveal", "markers": [marker]}}
     assert check_reveals(content, [honest]) == (honest,)
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed, match="the salt is not 32 bytes"):
         check_reveals(content, [lie])
 
 
@@ -118,6 +130,25 @@ def test_two_markers_of_one_path_both_count() -> None:
     ]
     content: dict[str, object] = {"redaction": {"mode": "commit_and_reveal", "markers": markers}}
     assert check_reveals(content, [first, second]) == (first, second)
+    assert check_reveals(content, [second]) == (second,)
+    for lie in (replace(first, salt=second.salt), replace(second, value_json='"4242"')):
+        with pytest.raises(Malformed, match="does not open the commitment"):
+            check_reveals(content, [lie])
+
+
+def test_of_a_dropped_and_a_committed_marker_at_one_path_only_the_commitment_opens() -> None:
+    reveal = Reveal(field_path="card", salt=b"\x01" * 32, value_json='"4242"')
+    committed = {
+        "field_path": "card",
+        "algorithm": "salted-blake3/v1",
+        "commitment": commit(reveal),
+    }
+    dropped = {"field_path": "card", "algorithm": "drop/v1", "commitment": commit(reveal)}
+    for markers in ([committed, dropped], [dropped, committed]):
+        content: dict[str, object] = {"redaction": {"mode": "destructive", "markers": markers}}
+        assert check_reveals(content, [reveal]) == (reveal,)
+    with pytest.raises(Malformed, match="the receipt has no commitment here"):
+        check_reveals({"redaction": {"mode": "destructive", "markers": [dropped]}}, [reveal])
 
 
 def test_a_sidecar_reads_back_as_it_was_written(hidden: Any) -> None:

@@ -151,6 +151,8 @@ def test_wide_is_not_deep() -> None:
 
 
 def test_size_is_counted_in_bytes_before_anything_is_read() -> None:
+    assert MAX_BYTES == 2 * 1024 * 1024
+    assert parse_json(b'"' + b"x" * (MAX_BYTES - 2) + b'"') == "x" * (MAX_BYTES - 2)
     assert parse_json(b'"aaa"', max_bytes=5) == "aaa"
     with pytest.raises(Malformed, match="6 bytes; at most 5"):
         parse_json(b'"aaaa"', max_bytes=5)

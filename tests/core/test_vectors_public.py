@@ -138,7 +138,15 @@ def test_the_golden_receipt_has_its_bytes_hash_and_signature(crown: Any) -> None
 def test_the_published_chains_get_their_published_verdicts(crown: Any) -> None:
     whole, spliced = crown["chain"]["cases"]
     receipts = [json.dumps(receipt).encode() for receipt in whole["chain_jsonl"]]
-    assert verify_action_chain(receipts) == ChainVerdict(kind=ChainKind.VALID, length=3)
+    signers = {
+        entry["public_key"]: None
+        for receipt in whole["chain_jsonl"]
+        for entry in receipt["signatures"]
+        if entry["key_id"] == "operator"
+    }
+    assert verify_action_chain(receipts) == ChainVerdict(
+        kind=ChainKind.VALID, length=3, operators=tuple(signers)
+    )
     receipts = [json.dumps(receipt).encode() for receipt in spliced["chain_jsonl"]]
     verdict = verify_action_chain(receipts)
     assert (verdict.kind, verdict.seq, verdict.length) == (ChainKind.LINK_BROKEN, 2, None)

@@ -55,4 +55,26 @@ def test_a_decision_link_signed_by_the_pinned_operator_is_not_let_through_by_the
         domain=forge.domains["decision"],
         approver_decision=forge.approval(approver_identity=forge.operator.public),
     )
-    assert not verify_receipt(forge.text(link), operator=forge.operator.public).is_valid
+    verdict = verify_receipt(forge.text(link), operator=forge.operator.public)
+    assert verdict.kind is Kind.UNSUPPORTED
+
+
+def test_the_pin_is_the_first_of_the_signers_whatever_the_order_of_the_entries(forge: Any) -> None:
+    envelope = forge.l1()
+    envelope["signatures"].reverse()
+    text = forge.text(envelope)
+    verdict = verify_receipt(text, operator=forge.operator.public)
+    assert verdict.signers == (forge.operator.public, forge.approver.public)
+    assert verify_receipt(text, operator=forge.approver.public).kind is Kind.INVALID_SIGNATURE
+
+
+def test_a_suspended_link_is_pinned_like_any_receipt(forge: Any, every_block: Any) -> None:
+    parts = {
+        "key": forge.operator,
+        "role": "operator",
+        "domain": forge.domains["suspend"],
+        "suspension": every_block["suspension"],
+    }
+    text = forge.text(forge.link("suspended", **parts))
+    assert verify_receipt(text, operator=forge.operator.public).is_valid
+    assert verify_receipt(text, operator=forge.stranger.public).kind is Kind.INVALID_SIGNATURE
