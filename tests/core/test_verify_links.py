@@ -1,4 +1,7 @@
-"""Lifecycle links: one signature, by the role and in the domain of the kind, and a decision that says so."""
+"""Lifecycle links: a suspended one carries one signature, the operator's, under its own domain.
+
+Every other kind, and every quorum, belongs to a later version: Unsupported, whatever it says and whoever signed it.
+"""
 
 from dataclasses import replace
 from itertools import product
@@ -24,7 +27,7 @@ DECIDED = {
     "escalated": "escalated",
 }
 
-# kind -> (domain, role written as key_id)
+# kind -> (domain, role written as key_id), as the format demands it
 SIGNED_BY = {
     "suspended": ("suspend", "operator"),
     "approved": ("decision", "approver"),
@@ -35,6 +38,13 @@ SIGNED_BY = {
     "key_rotation producer": ("operator", "operator"),
     "key_rotation decision": ("decision", "approver"),
 }
+
+
+LATER = [name for name in SIGNED_BY if name != "suspended"]
+ANCHOR = {"kind": "", "token_b64": "", "tsa": "", "anchored_hash": ""}
+BAD_MARKER = {"field_path": "x", "algorithm": "md5", "commitment": ""}
+BAD_REDACTION = {"mode": "commit_and_reveal", "markers": [BAD_MARKER]}
+QUORUM: Json = {"threshold": 1, "roster": [], "approvers": []}
 
 
 def parts_of(forge: Any, name: str) -> Json:
@@ -67,64 +77,61 @@ def refused(forge: Any, envelope: Json) -> Kind:
     return verdict.kind
 
 
-@pytest.mark.parametrize("name", SIGNED_BY)
-def test_a_link_signed_as_its_kind_demands_is_valid(forge: Any, name: str) -> None:
-    _, role = SIGNED_BY[name]
-    envelope = build(forge, name)
-    assert verify_receipt(forge.text(envelope)) == Verdict(
-        kind=Kind.VALID,
-        trust_level="L0" if role == "operator" else "L1",
-        action_hash=envelope["content"]["action_hash"],
-        signers=(getattr(forge, role).public,),
+def is_unsupported(forge: Any, envelope: Json, detail: str) -> bool:
+    return verify_receipt(forge.text(envelope)) == Verdict(
+        kind=Kind.UNSUPPORTED, detail=detail, action_hash=envelope["content"]["action_hash"]
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "domain"),
-    [
-        (n, d)
-        for n, d in product(SIGNED_BY, ("operator", "approver", "suspend", "decision"))
-        if d != SIGNED_BY[n][0]
-    ],
-)
-def test_a_signature_of_another_domain_is_refused(forge: Any, name: str, domain: str) -> None:
-    envelope = build(forge, name, domain=forge.domains[domain])
+def test_a_suspended_link_signed_by_its_operator_is_valid(forge: Any) -> None:
+    envelope = build(forge, "suspended")
+    assert verify_receipt(forge.text(envelope)) == Verdict(
+        kind=Kind.VALID,
+        trust_level="L0",
+        action_hash=envelope["content"]["action_hash"],
+        signers=(forge.operator.public,),
+    )
+
+
+@pytest.mark.parametrize("domain", ["operator", "approver", "decision"])
+def test_a_signature_of_another_domain_is_refused(forge: Any, domain: str) -> None:
+    envelope = build(forge, "suspended", domain=forge.domains[domain])
     assert refused(forge, envelope) is Kind.INVALID_SIGNATURE
 
 
-@pytest.mark.parametrize("name", SIGNED_BY)
-def test_a_signature_of_the_other_role_is_malformed(forge: Any, name: str) -> None:
-    domain, role = SIGNED_BY[name]
-    other = "approver" if role == "operator" else "operator"
-    assert refused(forge, build(forge, name, role=other)) is Kind.MALFORMED
-    envelope = build(forge, name)
+def test_a_signature_of_the_other_role_is_malformed(forge: Any) -> None:
+    assert refused(forge, build(forge, "suspended", role="approver")) is Kind.MALFORMED
+    envelope = build(forge, "suspended")
     content = {k: v for k, v in envelope["content"].items() if k != "action_hash"}
-    second = forge.entry(other, getattr(forge, other), content, forge.domains[domain])
-    envelope["signatures"].append(second)
-    assert refused(forge, envelope) is Kind.MALFORMED
-    envelope["signatures"] = []
-    assert refused(forge, envelope) is Kind.MALFORMED
+    for domain in forge.domains.values():
+        second = forge.entry("approver", forge.approver, content, domain)
+        both = {**envelope, "signatures": [*envelope["signatures"], second]}
+        assert refused(forge, both) is Kind.MALFORMED
+    assert refused(forge, {**envelope, "signatures": []}) is Kind.MALFORMED
+    twice = {**envelope, "signatures": envelope["signatures"] * 2}
+    assert refused(forge, twice) is Kind.MALFORMED
 
 
-@pytest.mark.parametrize("name", SIGNED_BY)
-def test_every_kind_goes_through_the_whole_list(forge: Any, name: str) -> None:
-    other_level = "L1" if SIGNED_BY[name][1] == "operator" else "L0"
-    marker = {"field_path": "x", "algorithm": "md5", "commitment": ""}
-    anchor = {"kind": "", "token_b64": "", "tsa": "", "anchored_hash": ""}
+def test_a_suspended_link_goes_through_the_whole_list(forge: Any) -> None:
     expected = {
         Kind.UNSUPPORTED: {"action_version": "heso-action/1.0"},
-        Kind.TRUST_LEVEL_MISMATCH: {"trust_level": other_level},
-        Kind.MALFORMED_REDACTION: {"redaction": {"mode": "commit_and_reveal", "markers": [marker]}},
-        Kind.TIME_ANCHOR_UNVERIFIABLE: {"time_anchor": anchor},
+        Kind.TRUST_LEVEL_MISMATCH: {"trust_level": "L1"},
+        Kind.MALFORMED_REDACTION: {"redaction": BAD_REDACTION},
+        Kind.TIME_ANCHOR_UNVERIFIABLE: {"time_anchor": ANCHOR},
         Kind.ANCHOR_REQUIRED: {"anchor_policy": "required"},
     }
     assert {
-        kind: refused(forge, build(forge, name, **change)) for kind, change in expected.items()
+        kind: refused(forge, build(forge, "suspended", **change))
+        for kind, change in expected.items()
     } == {kind: kind for kind in expected}
-    assert refused(forge, {**build(forge, name), "alg": "x"}) is Kind.WRONG_ALGORITHM
-    stale = build(forge, name)
+    assert refused(forge, {**build(forge, "suspended"), "alg": "x"}) is Kind.WRONG_ALGORITHM
+    stale = build(forge, "suspended")
     stale["content"]["captured_at"] = "later"
     assert refused(forge, stale) is Kind.HASH_MISMATCH
+
+
+def test_a_suspended_link_without_its_block_is_malformed(forge: Any) -> None:
+    assert refused(forge, build(forge, "suspended", suspension=None)) is Kind.MALFORMED
 
 
 @pytest.mark.parametrize("name", SIGNED_BY)
@@ -136,53 +143,82 @@ def test_an_action_receipt_does_not_become_a_link_nor_a_link_an_action(
     content = {k: v for k, v in link["content"].items() if k not in ("action_hash", "kind")}
     moved = {**link, "content": forge.hashed(content)}
     assert refused(forge, moved) in (Kind.INVALID_SIGNATURE, Kind.MALFORMED)
+    plain = forge.l0(content)
+    claimed = {**plain, "content": forge.hashed({**content, "kind": name.partition(" ")[0]})}
+    kind = Kind.INVALID_SIGNATURE if name == "suspended" else Kind.UNSUPPORTED
+    assert refused(forge, claimed) is kind
 
 
-def test_a_rotation_without_its_block_is_malformed(forge: Any) -> None:
+@pytest.mark.parametrize("name", LATER)
+def test_a_kind_of_a_later_version_is_unsupported_however_it_is_signed(
+    forge: Any, name: str
+) -> None:
+    kind = name.partition(" ")[0]
+    assert is_unsupported(forge, build(forge, name), f"lifecycle links of kind {kind}")
+    for domain, role, key in product(
+        forge.domains.values(),
+        ("operator", "approver"),
+        (forge.operator, forge.approver, forge.stranger, forge.placeholder),
+    ):
+        envelope = build(forge, name, domain=domain, role=role, key=key)
+        assert is_unsupported(forge, envelope, f"lifecycle links of kind {kind}")
+    unsigned = {**build(forge, name), "signatures": []}
+    assert is_unsupported(forge, unsigned, f"lifecycle links of kind {kind}")
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_kind_of_a_later_version_is_told_at_the_signatures_and_not_before(
+    forge: Any, name: str
+) -> None:
+    link = build(forge, name)
+    stale = {**link, "content": {**link["content"], "captured_at": "later"}}
+    entry = link["signatures"][0]
+    earlier = {
+        Kind.WRONG_ALGORITHM: {**link, "alg": "x"},
+        Kind.HASH_MISMATCH: stale,
+        Kind.MALFORMED: {**link, "signatures": [{**entry, "key_id": "witness"}]},
+    }
+    assert {kind: refused(forge, envelope) for kind, envelope in earlier.items()} == {
+        kind: kind for kind in earlier
+    }
+    old = build(forge, name, action_version="heso-action/1.0")
+    assert is_unsupported(forge, old, "heso-action/1.0")
+    detail = f"lifecycle links of kind {name.partition(' ')[0]}"
+    other_level = "L1" if SIGNED_BY[name][1] == "operator" else "L0"
+    for later in (
+        {"trust_level": other_level},
+        {"redaction": BAD_REDACTION},
+        {"time_anchor": ANCHOR},
+        {"anchor_policy": "required"},
+    ):
+        assert is_unsupported(forge, build(forge, name, **later), detail)
+
+
+@pytest.mark.parametrize("kind", DECIDED)
+@pytest.mark.parametrize("decision", [None, "approved", "rejected", "escalated"])
+def test_what_a_decision_link_says_and_whom_it_names_changes_nothing(
+    forge: Any, kind: str, decision: str | None
+) -> None:
+    for named in (forge.operator, forge.approver, forge.stranger, forge.placeholder):
+        record = decision and forge.approval(decision=decision, approver_identity=named.public)
+        envelope = build(forge, kind, key=named, approver_decision=record)
+        assert is_unsupported(forge, envelope, f"lifecycle links of kind {kind}")
+
+
+def test_a_rotation_is_unsupported_also_without_its_block(forge: Any) -> None:
     envelope = build(forge, "key_rotation producer", key_rotation=None)
-    assert refused(forge, envelope) is Kind.MALFORMED
+    assert is_unsupported(forge, envelope, "lifecycle links of kind key_rotation")
 
 
-def test_a_suspended_link_without_its_block_is_refused(forge: Any) -> None:
-    assert not verify_receipt(forge.text(build(forge, "suspended", suspension=None))).is_valid
+@pytest.mark.parametrize("approvers", [0, 1, 2])
+def test_a_quorum_is_unsupported_however_many_signed(forge: Any, approvers: int) -> None:
+    content = forge.content(trust_level="L1", multi_approval=QUORUM)
+    signed = [forge.entry("operator", forge.operator, content)]
+    for key in (forge.approver, forge.stranger)[:approvers]:
+        signed.append(forge.entry("approver", key, content))
+    assert is_unsupported(forge, forge.envelope(content, *signed), "quorum receipts")
 
 
-# A decision link is the one receipt that says "a person decided". What follows must never be Valid.
-
-
-def test_an_approved_link_whose_record_says_no_is_refused(forge: Any) -> None:
-    for decision in ("rejected", "escalated"):
-        record = forge.approval(decision=decision)
-        envelope = build(forge, "approved", approver_decision=record)
-        assert not verify_receipt(forge.text(envelope)).is_valid
-
-
-def test_a_denied_or_expired_link_whose_record_says_yes_is_refused(forge: Any) -> None:
-    for name in ("denied", "expired", "escalated"):
-        envelope = build(forge, name, approver_decision=forge.approval(decision="approved"))
-        assert not verify_receipt(forge.text(envelope)).is_valid
-
-
-def test_a_decision_link_without_a_record_is_refused(forge: Any) -> None:
-    for name in DECIDED:
-        envelope = build(forge, name, approver_decision=None)
-        assert not verify_receipt(forge.text(envelope)).is_valid
-
-
-def test_an_approved_link_whose_record_names_another_key_is_refused(forge: Any) -> None:
-    record = forge.approval(approver_identity=forge.stranger.public)
-    envelope = build(forge, "approved", approver_decision=record)
-    assert not verify_receipt(forge.text(envelope)).is_valid
-
-
-def test_a_decision_signed_with_the_agents_own_key_is_refused(forge: Any) -> None:
-    record = forge.approval(approver_identity=forge.operator.public)
-    envelope = build(forge, "approved", key=forge.operator, approver_decision=record)
-    assert envelope["content"]["agent_identity"] == forge.operator.public
-    assert not verify_receipt(forge.text(envelope)).is_valid
-
-
-def test_a_decision_signed_with_the_public_placeholder_key_is_refused(forge: Any) -> None:
-    record = forge.approval(approver_identity=forge.placeholder.public)
-    envelope = build(forge, "approved", key=forge.placeholder, approver_decision=record)
-    assert not verify_receipt(forge.text(envelope)).is_valid
+def test_a_quorum_is_unsupported_in_a_suspended_link_as_well(forge: Any) -> None:
+    envelope = build(forge, "suspended", multi_approval=QUORUM)
+    assert is_unsupported(forge, envelope, "quorum receipts")

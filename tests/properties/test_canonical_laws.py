@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+import pytest
 import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -103,13 +104,37 @@ def test_the_fast_way_and_the_exact_way_write_the_same(value: Any) -> None:
     assert canonical_bytes(value) == b"".join(parts)
 
 
-@given(VALUES)
+def is_lost(number: object) -> bool:
+    """A double whose text is an integer that no double holds exactly."""
+    text = format_number(number) if type(number) is float else ""
+    return text.lstrip("-").isdigit() and int(text) != number
+
+
+def holds_lost(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(holds_lost, value))
+    if isinstance(value, dict):
+        return any(map(holds_lost, value.values()))
+    return is_lost(value)
+
+
+@given(VALUES | st.floats(2.0**53, 1e21))
 @QUICK
-def test_what_is_written_reads_back_and_writes_the_same_again(value: Any) -> None:
+def test_what_is_written_reads_back_and_writes_the_same_again_or_is_refused(value: Any) -> None:
     text = canonical_bytes(value)
     read = parse_json(text)
     assert as_doubles(read) == as_doubles(value)
-    assert canonical_bytes(read) == text
+    if holds_lost(value):
+        with pytest.raises(Malformed, match="loses digits"):
+            canonical_bytes(read)
+    else:
+        assert canonical_bytes(read) == text
+
+
+@given(st.floats(-(2.0**53), 2.0**53) | st.floats(min_value=1e21, allow_infinity=False))
+@QUICK
+def test_no_double_is_lost_below_2_to_the_53_nor_from_ten_to_the_21(number: float) -> None:
+    assert not is_lost(number)
 
 
 @given(VALUES, st.sampled_from([None, 1, "\t"]), st.booleans())
@@ -142,12 +167,23 @@ def test_two_integers_never_share_their_bytes(integer: int, step: int) -> None:
         assert (one == other) == (step == 0)
 
 
-@given(st.integers(2**53, 2**70) | st.floats(2.0**53, 2.0**70).map(lambda n: int(format_number(n))))
-@QUICK
-def test_an_integer_is_written_only_when_a_double_holds_it(integer: int) -> None:
+LARGE = st.one_of(
+    st.integers(2**53, 2**70),
+    st.floats(2.0**53, 2.0**70).map(int),
+    st.floats(2.0**53, 9.99e20).map(lambda number: int(format_number(number))),
+    st.integers(0, 2**52).map(lambda half: 2**53 + 2 * half),
+)
+
+
+@given(LARGE)
+@settings(QUICK, max_examples=1000)
+def test_an_integer_is_written_exactly_when_a_double_holds_it_and_prints_its_digits(
+    integer: int,
+) -> None:
     for number in (integer, -integer):
-        try:
-            text = canonical_bytes(number)
-        except Malformed:
-            continue
-        assert int(float(number)) == number == int(text)
+        double = float(number)
+        if int(double) == number and format_number(double) == str(number):
+            assert canonical_bytes(number) == str(number).encode() == canonical_bytes(double)
+        else:
+            with pytest.raises(Malformed, match="loses digits"):
+                canonical_bytes(number)

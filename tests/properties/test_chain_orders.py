@@ -70,20 +70,25 @@ RECEIPTS, ENTRIES = build()
 @QUICK
 def test_only_a_beginning_of_a_chain_is_a_chain(order: list[int]) -> None:
     is_beginning = order == list(range(len(order)))
-    for verdict in (
-        verify_action_chain([RECEIPTS[index] for index in order]),
-        verify_audit_chain([ENTRIES[index] for index in order]),
+    for verdict, operators in (
+        (verify_action_chain([RECEIPTS[index] for index in order]), (OPERATOR.public_key,)),
+        (verify_audit_chain([ENTRIES[index] for index in order]), ()),
     ):
         if not order:
             assert verdict == ChainVerdict(kind=ChainKind.EMPTY)
         elif is_beginning:
-            assert verdict == ChainVerdict(kind=ChainKind.VALID, length=len(order))
+            assert verdict == ChainVerdict(
+                kind=ChainKind.VALID, length=len(order), operators=operators
+            )
         else:
-            assert verdict.kind is ChainKind.LINK_BROKEN
+            assert (verdict.kind, verdict.operators) == (ChainKind.LINK_BROKEN, ())
 
 
 def test_every_beginning_is_valid() -> None:
     for length in range(1, LENGTH + 1):
-        valid = ChainVerdict(kind=ChainKind.VALID, length=length)
-        assert verify_action_chain(RECEIPTS[:length]) == valid
-        assert verify_audit_chain(ENTRIES[:length]) == valid
+        assert verify_action_chain(RECEIPTS[:length]) == ChainVerdict(
+            kind=ChainKind.VALID, length=length, operators=(OPERATOR.public_key,)
+        )
+        assert verify_audit_chain(ENTRIES[:length]) == ChainVerdict(
+            kind=ChainKind.VALID, length=length
+        )

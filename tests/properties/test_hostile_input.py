@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heso.core.audit import verify_audit_chain
-from heso.core.chain import verify_action_chain
+from heso.core.chain import verify_action_chain, verify_lifecycle_chain
+from heso.core.collection import verify_collection
 from heso.core.encoding import parse_digest, parse_public_key, parse_signature
 from heso.core.errors import Malformed, WrongPassphrase
 from heso.core.key_file import open_key, seal_key
@@ -159,9 +160,17 @@ def test_a_part_replaced_by_anything_gets_a_verdict(value: list[Any], key: str) 
 @given(st.lists(BYTES | JSON.map(lambda value: json.dumps(value).encode()), max_size=3))
 @QUICK
 def test_arbitrary_chains_get_a_verdict(entries: list[bytes]) -> None:
-    for verdict in (verify_action_chain(entries), verify_audit_chain(entries)):
+    sessions, standalone = verify_collection(entries)
+    for verdict in (
+        verify_action_chain(entries),
+        verify_lifecycle_chain(entries),
+        verify_audit_chain(entries),
+        *(session.verdict for session in sessions),
+    ):
         assert isinstance(verdict, ChainVerdict)
         assert not verdict.is_valid
+    assert not any(one.verdict.is_valid for one in standalone)
+    assert sum(session.receipts for session in sessions) + len(standalone) == len(entries)
 
 
 @given(BYTES)

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from heso.core.receipt import (
     draft_suspension,
     seal_receipt,
 )
+from heso.core.verdict import Kind
 from heso.core.verify import verify_receipt
 
 QUICK = settings(derandomize=True, deadline=None, max_examples=400)
@@ -111,9 +113,14 @@ def test_a_number_is_not_exchanged_for_another_with_the_same_canonical_text() ->
     content = draft_content(action, POLICY, captured_at="", operator=OPERATOR.public_key)
     text = seal_receipt(content, OPERATOR).body
     assert verify_receipt(text).is_valid
-    mangled = text.replace(b"2.702159776422295e16", b"27021597764222950")
+    written = orjson.dumps(fields["amount"])
+    assert text.count(written) == 1
+    mangled = text.replace(written, b"27021597764222950")
     assert mangled != text
     assert is_harmless(text, mangled)
+    assert verify_receipt(mangled).kind is Kind.MALFORMED
+    spelled = text.replace(written, b"27021597764222952.0")
+    assert verify_receipt(spelled) == verify_receipt(text)
 
 
 @st.composite

@@ -58,6 +58,30 @@ def fields_with_secrets(draw: st.DrawFn) -> tuple[dict[str, Any], list[str]]:
     return fields, draw(st.permutations([".".join(path) for path in secret_paths + others]))
 
 
+@st.composite
+def fields_of_another_shape(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
+    """Fields whose only secret stands at the path or where it runs into something that is no object."""
+    path = draw(PATHS)
+    stop = draw(st.integers(1, len(path)))
+    value: Any = draw(st.sampled_from([HIDDEN, [HIDDEN], [{"b": HIDDEN}], [[HIDDEN, 1]]]))
+    for segment in reversed(path[:stop]):
+        value = {**draw(st.dictionaries(SEGMENTS, PLAIN, max_size=2)), segment: value}
+    return value, ".".join(path)
+
+
+@given(fields_of_another_shape(), MODES)
+@QUICK
+def test_an_argument_of_another_shape_does_not_show_what_was_meant_to_be_hidden(
+    case: tuple[dict[str, Any], str], mode: Mode
+) -> None:
+    fields, path = case
+    result = redact(fields, [path], mode)
+    assert result.record is not None
+    (marker,) = result.record["markers"]  # type: ignore[misc]
+    assert path == marker["field_path"] or path.startswith(marker["field_path"] + ".")
+    assert WRITTEN not in canonical_bytes({"f": result.fields, "r": result.record})
+
+
 def redact(fields: dict[str, Any], paths: list[str], mode: Mode) -> Redacted:
     numbers = count(1)
     return redact_fields(
