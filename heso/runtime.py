@@ -4,7 +4,6 @@ Starting is resuming: `init` on a project that crashed is the same call as on a 
 """
 
 import os
-import secrets
 import threading
 import time
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ class SystemDice:
     """The operating system's random source."""
 
     def draw(self, size: int) -> bytes:
-        return secrets.token_bytes(size)
+        return os.urandom(size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

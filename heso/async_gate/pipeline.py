@@ -4,8 +4,7 @@ A body runs only after `admit` or `admit_inline` has returned a `Permit`. Whatev
 unsignable, unwritable, unreadable arguments, a bug of ours) is raised, and the body does not run.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -64,26 +63,38 @@ class Gate:
 
         Raises `BlockedError`, `SuspendedError`, or `GateError` for any fault.
         """
-        with _faults_of(call):
+        try:
             evaluated = self._evaluate(call)
             if evaluated.redacted.record is not None:
                 await _in_thread(lambda: self._keep_reveals(evaluated))
             appended = await self.ledger.append(self._seal(evaluated))
+        except GateError:
+            raise
+        except Exception as error:
+            raise _as_gate_error(call, error) from error
         return _conclude(evaluated, appended)
 
     def admit_inline(self, call: Call) -> Permit:
         """The same, in the calling thread."""
-        with _faults_of(call):
+        try:
             evaluated = self._evaluate(call)
             if evaluated.redacted.record is not None:
                 self._keep_reveals(evaluated)
             appended = self.ledger.append_inline(self._seal(evaluated))
+        except GateError:
+            raise
+        except Exception as error:
+            raise _as_gate_error(call, error) from error
         return _conclude(evaluated, appended)
 
     def peek(self, call: Call) -> Outcome:
         """What policy would say now. Writes nothing, asks nobody."""
-        with _faults_of(call):
+        try:
             return evaluate_action(self._capture(call).action, self.policy)
+        except GateError:
+            raise
+        except Exception as error:
+            raise _as_gate_error(call, error) from error
 
     def enter_policy(self) -> None:
         """Put this gate's policy on the ledger, unless it is the newest there already."""
@@ -141,18 +152,12 @@ def _conclude(evaluated: Evaluated, appended: tuple[Appended, ...]) -> Permit:
             assert_never(outcome.decision)
 
 
-@contextmanager
-def _faults_of(call: Call) -> Iterator[None]:
-    """Whatever goes wrong before the receipt is on disk is a `GateError`: the body does not run."""
-    try:
-        yield
-    except GateError:
-        raise
-    except HesoError as error:
-        raise GateError(call.tool_name, str(error), error.next_step) from error
-    except Exception as error:
-        why = f"the gate failed ({type(error).__name__})"
-        raise GateError(call.tool_name, why, "see the cause, and report it") from error
+def _as_gate_error(call: Call, error: Exception) -> GateError:
+    """Whatever goes wrong before the receipt is on disk: the body does not run."""
+    if isinstance(error, HesoError):
+        return GateError(call.tool_name, str(error), error.next_step)
+    why = f"the gate failed ({type(error).__name__})"
+    return GateError(call.tool_name, why, "see the cause, and report it")
 
 
 async def _in_thread(work: Callable[[], None]) -> None:

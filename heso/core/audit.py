@@ -38,18 +38,8 @@ _INTEGERS = frozenset({"seq", "redaction_count"})
 _OPTIONAL = "approver_decision"
 
 
-@hot_value
-class AuditFacts:
-    """What the audit chain remembers of a receipt."""
-
-    action_hash: Digest
-    workflow: str
-    account: str
-    gate_decision: str
-    trust_level: str
-    redaction_count: int
-    recorded_at: str
-    signing_key: PublicKey
+AuditFacts = dict[str, str | int]
+"""What the audit chain remembers of a receipt: an entry without its place. `describe_receipt` makes it."""
 
 
 @hot_value
@@ -80,16 +70,16 @@ def describe_receipt(
     """What the audit chain remembers of a receipt with this content."""
     action = content["action"]
     kind = content.get("kind", "action")
-    return AuditFacts(
-        action_hash=content["action_hash"],
-        workflow=action["workflow"],
-        account=action["account"],
-        gate_decision=content["policy"]["decision_path"] if kind == "action" else kind,
-        trust_level=content["trust_level"],
-        redaction_count=len(content["redaction"]["markers"]) if "redaction" in content else 0,
-        recorded_at=recorded_at,
-        signing_key=signer,
-    )
+    return {
+        "action_hash": content["action_hash"],
+        "workflow": action["workflow"],
+        "account": action["account"],
+        "gate_decision": content["policy"]["decision_path"] if kind == "action" else kind,
+        "trust_level": content["trust_level"],
+        "redaction_count": len(content["redaction"]["markers"]) if "redaction" in content else 0,
+        "recorded_at": recorded_at,
+        "signing_key_id": signer,
+    }
 
 
 def verify_audit_chain(entries: Iterable[bytes]) -> ChainVerdict:
@@ -113,26 +103,15 @@ def verify_audit_chain(entries: Iterable[bytes]) -> ChainVerdict:
     return ChainVerdict(kind=ChainKind.VALID, length=tail.size)
 
 
-def _entry(tail: AuditTail, facts: AuditFacts) -> dict[str, object]:
-    return {
-        "seq": tail.size,
-        "prev_hash": tail.entry_hash,
-        "action_hash": facts.action_hash,
-        "workflow": facts.workflow,
-        "account": facts.account,
-        "gate_decision": facts.gate_decision,
-        "trust_level": facts.trust_level,
-        "redaction_count": facts.redaction_count,
-        "recorded_at": facts.recorded_at,
-        "signing_key_id": facts.signing_key,
-    }
+def _entry(tail: AuditTail, facts: AuditFacts) -> AuditFacts:
+    return {"seq": tail.size, "prev_hash": tail.entry_hash, **facts}
 
 
 def _hash_entry(entry: dict[str, object]) -> Digest:
     return digest(AUDIT_PREFIX + canonical_bytes({"audit_entry": entry}))
 
 
-def _hash_fresh_entry(entry: dict[str, object]) -> Digest:
+def _hash_fresh_entry(entry: AuditFacts) -> Digest:
     """As `_hash_entry`, for an entry made here: text and small integers under ASCII keys need no guard."""
     try:
         text = orjson.dumps({"audit_entry": entry}, option=orjson.OPT_SORT_KEYS)

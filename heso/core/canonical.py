@@ -38,6 +38,11 @@ def canonical_bytes(value: object, *, max_depth: int = MAX_DEPTH) -> bytes:
     return b"".join(parts)
 
 
+def is_plain_json(value: object, *, max_depth: int = MAX_DEPTH) -> bool:
+    """Whether orjson with sorted keys writes RFC 8785 for this value. Raises `Malformed` when it is too deep."""
+    return _is_plain(value, max_depth)
+
+
 def format_number(value: float) -> str:
     """A finite double as ECMAScript's Number::toString prints it (ECMA-262, section 6.1.6.1.20)."""
     if not math.isfinite(value):

@@ -14,7 +14,7 @@ from typing import NewType, Protocol
 
 import orjson
 
-from heso.core.canonical import MAX_DEPTH, canonical_bytes
+from heso.core.canonical import MAX_DEPTH, canonical_bytes, is_plain_json
 from heso.core.domains import (
     ACTION_VERSION,
     APPROVER,
@@ -29,6 +29,8 @@ from heso.core.errors import Malformed
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
 from heso.core.strict_json import MAX_BYTES
+
+_FIELDS_DEPTH = MAX_DEPTH - 3  # `fields` stands inside the envelope, its content and the action
 
 SessionId = NewType("SessionId", str)
 Json = dict[str, object]
@@ -175,6 +177,25 @@ def seal_receipt(content: Json, signer: Signs) -> Receipt:
         content=sealed,
         signer=signer.public_key,
     )
+
+
+def canonical_content(content: Json) -> bytes:
+    """The canonical bytes of a content in the wire's shape, without `action_hash`.
+
+    Its own keys are ASCII and its own values text and small integers, by the drafts above or by the schema. Only free
+    JSON (the arguments, the values of conditions) can need the exact writer, so only that is looked at.
+    """
+    action: Json = content["action"]  # type: ignore[assignment]
+    policy: dict[str, list[Json]] = content["policy"]  # type: ignore[assignment]
+    try:
+        if is_plain_json(action["fields"], max_depth=_FIELDS_DEPTH) and all(
+            is_plain_json(condition["value"], max_depth=_FIELDS_DEPTH - 2)
+            for condition in policy["matched_conditions"]
+        ):
+            return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:  # orjson found a lone surrogate
+        raise Malformed("content", "text is not valid Unicode") from error
+    return canonical_bytes(content, max_depth=_FIELDS_DEPTH + 2)
 
 
 def _write_body(envelope: Json) -> bytes:

@@ -14,7 +14,7 @@ from heso.core.errors import Malformed
 Check = Callable[[object], None]
 
 U32 = 2**32 - 1
-U64 = 2**64 - 1
+U64 = 2**53 - 1  # the format says 2**64 - 1; a double, which is what gets hashed, holds no more
 
 VERBS = (
     "llm_call",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from heso.core.encoding import Digest, PublicKey
+from heso.core.hot import hot_value
 
 
 class Kind(StrEnum):
@@ -35,7 +36,7 @@ class ChainKind(StrEnum):
     MALFORMED = "Malformed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@hot_value
 class Verdict:
     """The verdict on one receipt, with what the evidence is about.
 

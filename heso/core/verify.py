@@ -23,10 +23,8 @@ Not built yet, and never Valid: time anchors (any is TimeAnchorUnverifiable), qu
 other than `suspended` (Unsupported).
 """
 
-from dataclasses import dataclass
 from typing import Any
 
-from heso.core.canonical import canonical_bytes
 from heso.core.domains import (
     ACTION_VERSION,
     APPROVER,
@@ -40,7 +38,9 @@ from heso.core.domains import (
 from heso.core.encoding import Digest, PublicKey, is_digest, parse_public_key, parse_signature
 from heso.core.errors import Malformed
 from heso.core.hashing import digest
+from heso.core.hot import hot_value
 from heso.core.keys import signature_holds
+from heso.core.receipt import canonical_content
 from heso.core.redaction import has_sound_markers
 from heso.core.schema import check_receipt
 from heso.core.strict_json import parse_json
@@ -49,7 +49,7 @@ from heso.core.verdict import Kind, Verdict
 _SHOWN = 80  # how much of a foreign text a detail repeats
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Examined:
     """A receipt that was read, and the verdict on it. `envelope` is None when it could not be read."""
 
@@ -128,7 +128,7 @@ def _examine(envelope: dict[str, Any], operator: PublicKey | None) -> Verdict:
 def _check_hash(content: dict[str, Any]) -> bytes:
     unhashed = {key: value for key, value in content.items() if key != "action_hash"}
     try:
-        canonical = canonical_bytes(unhashed)
+        canonical = canonical_content(unhashed)
     except Malformed as error:
         raise _Refused(Kind.MALFORMED, str(error)) from None
     if digest(canonical) != content["action_hash"]:

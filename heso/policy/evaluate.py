@@ -56,16 +56,18 @@ def evaluate_action(action: Action, policy: Policy) -> Outcome:
     """What `policy` says about `action`. Pure; never raises for any JSON fields."""
     facts: dict[str, object] = {}
     passed = _Passed()
-    for candidate in policy.by_verb[action.verb]:
-        truth = _matches(candidate.rule, action, facts)
-        if truth is False:
-            continue
-        outcome = candidate.outcome
-        if candidate.rule.conditions:
-            outcome = replace(outcome, matched=_records(candidate.rule, action, facts))
-        if _decides(candidate.rule, truth):
-            return passed.temper(outcome)
-        passed.remember(candidate.rule, outcome, truth)
+    for run in policy.by_verb[action.verb]:
+        value = None if run.field is None else _fact(run.field, action, facts)
+        for candidate in run.pick(value):
+            truth = _matches(candidate.rule, action, facts)
+            if truth is False:
+                continue
+            outcome = candidate.outcome
+            if candidate.rule.conditions:
+                outcome = replace(outcome, matched=_records(candidate.rule, action, facts))
+            if _decides(candidate.rule, truth):
+                return passed.temper(outcome)
+            passed.remember(candidate.rule, outcome, truth)
     return passed.temper(_UNKNOWN)
 
 
@@ -198,13 +200,18 @@ def _subject_matches(subject: Subject, action: Action) -> bool:
 
 
 def _truth(condition: Condition, action: Action, facts: dict[str, object]) -> Truth:
-    name = condition.field
-    value = facts.get(name, facts)
-    if value is facts:
-        value = facts[name] = find_field(action, name)
+    value = _fact(condition.field, action, facts)
     if value is MISSING:
         return condition.op == "exists" and condition.value is False
     return None if value is UNREADABLE else condition.holds(value)
+
+
+def _fact(name: str, action: Action, facts: dict[str, object]) -> object:
+    """A field's value, looked up once for each action."""
+    value = facts.get(name, facts)
+    if value is facts:
+        value = facts[name] = find_field(action, name)
+    return value
 
 
 def _is_strict(decision: Decision) -> bool:

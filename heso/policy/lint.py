@@ -83,5 +83,7 @@ def _reads_doubt_strictly(rule: Rule) -> bool:
 def verbs_without_rule(policy: Policy) -> tuple[Verb, ...]:
     """Verbs no rule speaks about: every such action asks a person."""
     return tuple(
-        verb for verb in Verb if all(found.rule.is_shadow for found in policy.by_verb[verb])
+        verb
+        for verb, runs in policy.by_verb.items()
+        if all(candidate.rule.is_shadow for run in runs for candidate in run.candidates)
     )

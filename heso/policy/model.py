@@ -4,8 +4,8 @@ A decision is a union, matched to the end. Everything is frozen; a loaded policy
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Literal, NewType
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NewType, Protocol
 
 from heso.core.encoding import Digest, PublicKey
 from heso.core.hot import hot_value
@@ -130,6 +130,20 @@ class Candidate:
     outcome: Outcome
 
 
+class Run(Protocol):
+    """Neighbouring candidates that ask the same field first; `field` None when they have nothing in common."""
+
+    @property
+    def field(self) -> str | None: ...
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]: ...
+
+    def pick(self, value: object) -> Sequence[Candidate]:
+        """Those that may match when the field has this value, in order; at most those are asked."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A loaded policy. `rules` are the enabled ones in the order in which they are asked.
@@ -143,4 +157,4 @@ class Policy:
     rules: tuple[Rule, ...]
     disabled: tuple[Rule, ...]
     approvers: tuple[Approver, ...]
-    by_verb: Mapping[Verb, tuple[Candidate, ...]] = dataclasses.field(repr=False, compare=False)
+    by_verb: Mapping[Verb, tuple[Run, ...]] = dataclasses.field(repr=False, compare=False)

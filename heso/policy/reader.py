@@ -32,6 +32,7 @@ from heso.policy.model import (
     RuleId,
     Subject,
 )
+from heso.policy.runs import make_runs
 from heso.policy.scope import parse_scope
 from heso.policy.sentence import write_sentence
 from heso.policy.table import Table
@@ -72,7 +73,7 @@ def parse_policy(text: bytes, *, file: str = "heso.toml") -> Policy:
         approvers=approvers,
         by_verb=MappingProxyType(
             {
-                verb: tuple(
+                verb: make_runs(
                     make_candidate(rule, verb) for rule in enabled if rule.verb in (None, verb)
                 )
                 for verb in Verb

@@ -5,7 +5,6 @@ read the folder, and production refuses it.
 """
 
 import os
-import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,14 +34,14 @@ def create_key(folder: Path, passphrase: bytes | None) -> SigningKey | None:
     if path.exists():
         return None
     if passphrase is None:
-        passphrase = secrets.token_urlsafe(32).encode()
+        passphrase = os.urandom(32).hex().encode()
         _write_private(folder / DEVELOPMENT_PASSPHRASE_FILE, passphrase + b"\n")
-    seed = secrets.token_bytes(32)
+    seed = os.urandom(32)
     container = seal_key(
         seed,
         passphrase,
-        salt=secrets.token_bytes(SALT_BYTES),
-        nonce=secrets.token_bytes(NONCE_BYTES),
+        salt=os.urandom(SALT_BYTES),
+        nonce=os.urandom(NONCE_BYTES),
     )
     try:
         _write_private(path, container)
@@ -109,7 +108,7 @@ def _read_private(path: Path) -> bytes:
 
 def _write_private(path: Path, data: bytes) -> None:
     """Create the file, whole or not at all; never overwrite. Raises `FileExistsError`."""
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+    unfinished = path.with_name(f"{path.name}.{os.urandom(8).hex()}.part")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -109,9 +109,9 @@ def _fits(row: Placed, wanted: Filter) -> bool:
     action: dict[str, str] = row.entry.receipt.content["action"]  # type: ignore[assignment]
     pairs = (
         (wanted.session_id, row.session_id),
-        (wanted.workflow, facts.workflow),
-        (wanted.account, facts.account),
-        (wanted.decision, facts.gate_decision),
+        (wanted.workflow, facts["workflow"]),
+        (wanted.account, facts["account"]),
+        (wanted.decision, facts["gate_decision"]),
         (wanted.tool_name, action["tool_name"]),
         (wanted.verb, action["verb"]),
     )

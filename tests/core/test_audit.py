@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,16 +22,23 @@ from heso.core.errors import Malformed
 from heso.core.verdict import ChainKind, ChainVerdict
 
 Json = dict[str, Any]
-FACTS = AuditFacts(
-    action_hash=Digest("ab" * 32),
-    workflow="w",
-    account="a",
-    gate_decision="allow",
-    trust_level="L0",
-    redaction_count=0,
-    recorded_at="2026-01-01T00:00:00Z",
-    signing_key=PublicKey("O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik="),
-)
+SIGNER = PublicKey("O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik=")
+
+
+def remember(
+    *, decision: str = "allow", recorded_at: str = "2026-01-01T00:00:00Z", **action: str
+) -> AuditFacts:
+    """What is remembered of a plain receipt."""
+    content = {
+        "action_hash": "ab" * 32,
+        "action": {"workflow": "w", "account": "a", **action},
+        "policy": {"decision_path": decision},
+        "trust_level": "L0",
+    }
+    return describe_receipt(content, recorded_at=recorded_at, signer=SIGNER)
+
+
+FACTS = remember()
 
 
 def entry_hash(entry: Json) -> str:
@@ -43,7 +49,7 @@ def entry_hash(entry: Json) -> str:
 def build(length: int) -> list[bytes]:
     tail, entries = START, []
     for number in range(length):
-        facts = replace(FACTS, workflow=f"w{number}")
+        facts = remember(workflow=f"w{number}")
         entries.append(format_audit_entry(tail, facts))
         tail = extend_audit(tail, facts)
     return entries
@@ -80,7 +86,7 @@ def test_an_entry_holds_the_facts_and_hangs_on_the_one_before() -> None:
         "trust_level": "L0",
         "redaction_count": 0,
         "recorded_at": "2026-01-01T00:00:00Z",
-        "signing_key_id": FACTS.signing_key,
+        "signing_key_id": SIGNER,
         "entry_hash": entry_hash(entry),
     }
     assert tail == AuditTail(1, Digest(entry["entry_hash"]))
@@ -93,7 +99,7 @@ def test_an_entry_holds_the_facts_and_hangs_on_the_one_before() -> None:
     "text", ["", "é😀\u2028", '"\\\n\x00\x1f\x7f', "x" * 10_000, "[redacted]", "\ue000\U00010000"]
 )
 def test_any_text_of_an_agent_makes_an_entry_that_verifies(text: str) -> None:
-    facts = replace(FACTS, workflow=text, account=text, gate_decision=text, recorded_at=text)
+    facts = remember(workflow=text, account=text, decision=text, recorded_at=text)
     first = format_audit_entry(START, facts)
     second = format_audit_entry(extend_audit(START, facts), facts)
     assert json.loads(first)["entry_hash"] == entry_hash(json.loads(first))
@@ -102,7 +108,7 @@ def test_any_text_of_an_agent_makes_an_entry_that_verifies(text: str) -> None:
 
 @pytest.mark.parametrize("field", ["workflow", "account", "recorded_at"])
 def test_text_that_is_not_unicode_is_refused_as_ours(field: str) -> None:
-    facts = replace(FACTS, **{field: "\ud800"})
+    facts = remember(**{field: "\ud800"})
     for write in (extend_audit, format_audit_entry):
         with pytest.raises(Malformed):
             write(START, facts)
@@ -112,25 +118,29 @@ def test_a_receipt_is_remembered_by_what_it_says(forge: Any) -> None:
     marker = {"field_path": "x", "algorithm": "drop/v1", "commitment": ""}
     redaction = {"mode": "destructive", "markers": [marker, marker]}
     content = forge.hashed(forge.content(redaction=redaction))
-    facts = AuditFacts(
-        action_hash=content["action_hash"],
-        workflow="w",
-        account="a",
-        gate_decision="allow",
-        trust_level="L0",
-        redaction_count=2,
-        recorded_at="now",
-        signing_key=FACTS.signing_key,
-    )
-    signer = FACTS.signing_key
-    assert describe_receipt(content, recorded_at="now", signer=signer) == facts
-    link = {**content, "kind": "suspended"}
-    assert describe_receipt(link, recorded_at="now", signer=signer) == replace(
-        facts, gate_decision="suspended"
-    )
+    facts: Json = {
+        "seq": 0,
+        "prev_hash": "0" * 64,
+        "action_hash": content["action_hash"],
+        "workflow": "w",
+        "account": "a",
+        "gate_decision": "allow",
+        "trust_level": "L0",
+        "redaction_count": 2,
+        "recorded_at": "now",
+        "signing_key_id": SIGNER,
+    }
+
+    def written(content: Json) -> Json:
+        described = describe_receipt(content, recorded_at="now", signer=SIGNER)
+        entry: Json = json.loads(format_audit_entry(START, described))
+        assert entry.pop("entry_hash") == extend_audit(START, described).entry_hash
+        return entry
+
+    assert written(content) == facts
+    assert written({**content, "kind": "suspended"}) == {**facts, "gate_decision": "suspended"}
     # A plain action may also say its kind; what policy decided is still what is remembered.
-    plain = {**content, "kind": "action"}
-    assert describe_receipt(plain, recorded_at="now", signer=signer) == facts
+    assert written({**content, "kind": "action"}) == facts
 
 
 @pytest.mark.parametrize("length", [1, 2, 10])

@@ -134,9 +134,7 @@ def test_each_fault_is_found_where_it_is(forge: Any, name: str) -> None:
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_a_whole_session_is_valid(forge: Any, length: int) -> None:
     chain = texts(forge, forge.chain(length))
-    valid = ChainVerdict(
-        kind=ChainKind.VALID, length=length, operators=(forge.operator.public,)
-    )
+    valid = ChainVerdict(kind=ChainKind.VALID, length=length, operators=(forge.operator.public,))
     assert verify_action_chain(chain) == valid
     assert verify_action_chain(chain, operator=forge.operator.public) == valid
     assert verify_action_chain(texts(forge, forge.chain(length, ""))) == valid
@@ -260,11 +258,11 @@ SUSPENSION: Json = {
 }
 
 
-def suspended_link(forge: Any, **changes: Any) -> bytes:
+def suspended_link(forge: Any, *, kind: str = "suspended", **changes: Any) -> bytes:
     """The text of the link that opens a lifecycle."""
     parts = {"session_id": "life", "seq": 0, "suspension": SUSPENSION, **changes}
     options = {"key": forge.operator, "role": "operator", "domain": forge.domains["suspend"]}
-    return bytes(forge.text(forge.link("suspended", **{**options, **parts})))
+    return bytes(forge.text(forge.link(kind, **{**options, **parts})))
 
 
 def test_a_lifecycle_is_its_one_opening_link(forge: Any) -> None:

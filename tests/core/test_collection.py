@@ -29,10 +29,10 @@ def session(forge: Any, name: str, length: int) -> list[bytes]:
     return [forge.text(envelope) for envelope in forge.chain(length, name)]
 
 
-def suspended(forge: Any, session_id: str, **changes: Any) -> bytes:
+def suspended(forge: Any, session_id: str, kind: str = "suspended", **changes: Any) -> bytes:
     parts = {"session_id": session_id, "seq": 0, "suspension": SUSPENSION, **changes}
     options = {"key": forge.operator, "role": "operator", "domain": forge.domains["suspend"]}
-    return bytes(forge.text(forge.link("suspended", **options, **parts)))
+    return bytes(forge.text(forge.link(kind, **options, **parts)))
 
 
 def valid(forge: Any, length: int) -> ChainVerdict:

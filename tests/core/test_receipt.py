@@ -246,7 +246,11 @@ def test_what_the_types_allow_can_be_sealed(action: Action, policy: PolicyRecord
 
 def test_a_content_that_was_sealed_already_is_refused() -> None:
     sealed = seal_receipt(draft(), OPERATOR)
-    for content in (sealed.content, {**draft(), "action_hash": "x"}, {**draft(), "action_hash": None}):
+    for content in (
+        sealed.content,
+        {**draft(), "action_hash": "x"},
+        {**draft(), "action_hash": None},
+    ):
         with pytest.raises(Malformed, match="is sealed already") as caught:
             seal_receipt(content, OPERATOR)
         assert caught.value.where == "action_hash"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from heso.core.audit import START, AuditFacts, AuditTail, extend_audit, format_audit_entry
+from heso.core.audit import START, AuditTail, describe_receipt, extend_audit, format_audit_entry
 from heso.core.canonical import canonical_bytes, format_number
 from heso.core.chain import link_hash, next_block, verify_action_chain
 from heso.core.encoding import Digest, PublicKey, format_base64, parse_signature
@@ -238,8 +238,16 @@ def test_the_worked_redaction_has_its_commitment_and_root(worked: Any) -> None:
 def test_the_worked_audit_entry_has_its_hash(worked: Any) -> None:
     expected = worked["audit"]
     preimage = json.loads(expected["preimage_json"])["audit_entry"]
-    facts = {k: v for k, v in preimage.items() if k not in ("seq", "prev_hash", "signing_key_id")}
-    remembered = AuditFacts(**facts, signing_key=preimage["signing_key_id"])
+    assert preimage["redaction_count"] == 0
+    content = {
+        "action_hash": preimage["action_hash"],
+        "action": {"workflow": preimage["workflow"], "account": preimage["account"]},
+        "policy": {"decision_path": preimage["gate_decision"]},
+        "trust_level": preimage["trust_level"],
+    }
+    remembered = describe_receipt(
+        content, recorded_at=preimage["recorded_at"], signer=preimage["signing_key_id"]
+    )
     text = format_audit_entry(START, remembered)
     assert json.loads(text) == {**preimage, "entry_hash": expected["entry_hash"]}
     assert extend_audit(START, remembered) == AuditTail(1, expected["entry_hash"])

@@ -4,6 +4,9 @@ from types import MappingProxyType
 
 import pytest
 
+from heso.policy.evaluate import explain_action
+from heso.policy.model import Block
+
 RESERVED = {
     "verb": "tool_call",
     "tool_name": "tool",
@@ -14,12 +17,13 @@ RESERVED = {
 
 
 @pytest.fixture
-def finds(rule, when, decide):
-    """Whether the field of that name is `value` in an action with these fields."""
+def finds(rule, when, read, act):
+    """Whether the field of that name is surely `value` in an action with these fields."""
 
     def found(name, value, fields, **changes):
-        text = rule(conditions=when("eq", value, name))
-        return decide(text, fields=fields, **changes).rule_id == "r"
+        policy = read(rule(conditions=when("eq", value, name)))
+        (trial,) = explain_action(act(fields=fields, **changes), policy)
+        return trial.truth is True
 
     return found
 
@@ -30,8 +34,11 @@ def finds(rule, when, decide):
         ("amount", {"amount": 5}, "5"),
         ("card.number", {"card": {"number": "4242"}}, "'4242'"),
         ("a.b.c", {"a": {"b": {"c": True}}}, "true"),
-        ("a.b", {"a.b": "literal", "a": {"b": "path"}}, "'literal'"),
         ("a.b", {"a.b": "literal"}, "'literal'"),
+        ("a.b", {"a.b": "literal", "a": {"c": "path"}}, "'literal'"),
+        ("a.b", {"a.b": "literal", "a": None}, "'literal'"),
+        ("a.b", {"b": 5, "a": {"b": "path"}}, "'path'"),
+        ("a.b.c", {"a.b": {"c": 1}, "a": {"b": {"c": "path"}}}, "'path'"),
         ("verb", {"verb": "mine"}, "'mine'"),
         ("verb.x", {"verb": {"x": "mine"}}, "'mine'"),
         ("a b", {"a b": 5}, "5"),
@@ -51,8 +58,9 @@ def test_a_field_is_found_where_the_law_looks_first(name, fields, value, finds) 
         ("amount", {}),
         ("Amount", {"amount": 5}),
         ("card.number", {"card": {"cvc": 5}}),
-        ("card.number", {"card": "text"}),
-        ("card.number.digits", {"card": {"number": 5}}),
+        ("card.number", {"card": None}),
+        ("card.number.digits", {"card": {"number": None}}),
+        ("card.number.digits", {"card": {}}),
         ("a.b.c", {"a": {"b.c": 5}}),
         ("fields", {}),
         ("fields.amount", {"amount": 5}),
@@ -61,9 +69,58 @@ def test_a_field_is_found_where_the_law_looks_first(name, fields, value, finds) 
         ("tool", {}),
     ],
 )
-def test_a_field_that_is_nowhere_is_missing(name, fields, rule, when, decide) -> None:
-    text = rule(conditions=when("exists", "false", name))
-    assert decide(text, fields=fields).rule_id == "r"
+def test_a_field_that_is_nowhere_is_missing(*, name, fields, rule, when, read, act) -> None:
+    policy = read(rule(conditions=when("exists", "false", name)))
+    (trial,) = explain_action(act(fields=fields), policy)
+    assert trial.truth is True
+
+
+UNREADABLE = [  # in two ways, or in none that a rule's author thought of
+    ("card.number", {"card": "text"}),
+    ("card.number", {"card": ""}),
+    ("card.number", {"card": 5}),
+    ("card.number", {"card": False}),
+    ("card.number", {"card": []}),
+    ("card.number", {"card": [{"number": 5}]}),
+    ("card.0", {"card": [5]}),
+    ("card.number.digits", {"card": {"number": 5}}),
+    ("card.number.digits", {"card": {"number": [{"digits": 5}]}}),
+    ("verb.name", {"verb": "mine"}),
+    ("a.b", {"a.b": 5, "a": {"b": 5}}),
+    ("a.b", {"a.b": 5, "a": {"b": None}}),
+    ("a.b", {"a.b": None, "a": {"b": 5}}),
+    ("a.b", {"a.b": 5, "a": "text"}),
+    (".", {".": 5, "": {"": 5}}),
+]
+EVERY_TEST = [
+    *(("gt", "1"), ("gte", "5"), ("lt", "9"), ("lte", "5"), ("eq", "5"), ("neq", "5")),
+    *(("in", "[5]"), ("not_in", "[5]"), ("exists", "true"), ("exists", "false")),
+    *(("contains", "'x'"), ("matches", "'*'"), ("regex", "''")),
+]
+
+
+@pytest.mark.parametrize(("name", "fields"), UNREADABLE)
+def test_a_field_that_can_be_read_in_two_ways_or_in_none_is_unknown_to_every_operator(
+    *, name, fields, rule, when, read, act
+) -> None:
+    for op, value in EVERY_TEST:
+        policy = read(rule(conditions=when(op, value, name)))
+        (trial,) = explain_action(act(fields=fields), policy)
+        assert [truth for _, truth in trial.truths] == [None]
+        assert trial.truth is None
+
+
+@pytest.mark.parametrize(("name", "fields"), UNREADABLE)
+def test_wrapping_or_doubling_an_argument_makes_nothing_laxer(
+    *, name, fields, rule, when, decide, asks_anyone
+) -> None:
+    condition = when("lte", "5", name)
+    assert decide(rule("allow", conditions=condition), fields=fields) == asks_anyone
+    outcome = decide(rule("block", conditions=condition), fields=fields)
+    assert (outcome.decision, outcome.matched) == (
+        Block(),
+        ({"field": name, "op": "unknown:lte", "value": 5},),
+    )
 
 
 @pytest.mark.parametrize("name", RESERVED)

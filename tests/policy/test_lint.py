@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from heso.core.receipt import Verb
+from heso.policy.evaluate import evaluate_action
 from heso.policy.lint import Finding, lint_policy, verbs_without_rule
 
 ASKED_FIRST = "never decides: 'a' is asked first and matches everything it does"
@@ -85,24 +86,63 @@ def test_a_rule_that_may_still_decide_is_not_reported(first, later, lint_pair) -
     assert lint_pair(("block", first), ("block", later)) == []
 
 
-@pytest.mark.parametrize(
-    ("first", "later", "reported"),
-    [
-        ("allow", "allow", True),
-        ("allow", "block", False),
-        ("redact", "block", False),
-        ("block", "allow", True),
-        ("block", "block", True),
-        ("require_approval", "block", True),
-        ("allow", "redact", True),
-    ],
-)
+UNDER_DOUBT = [  # the first rule, the later one, whether the later one never decides
+    ("allow", "allow", True),
+    ("allow", "block", False),
+    ("redact", "block", False),
+    ("block", "allow", True),
+    ("block", "block", True),
+    ("require_approval", "block", False),  # what may match is remembered, and a block then wins
+    ("require_approval", "require_approval", True),
+    ("require_approval", "allow", True),
+    ("require_approval", "redact", True),
+    ("redact", "allow", True),
+    ("redact", "redact", True),
+    ("redact", "require_approval", False),
+    ("allow", "require_approval", False),
+    ("allow", "redact", True),
+]
+
+
+@pytest.mark.parametrize(("first", "later", "reported"), UNDER_DOUBT)
 def test_an_unknown_condition_may_pass_a_laxer_rule_and_stop_at_a_stricter_one(
     first, later, reported, lint_pair
 ) -> None:
+    expected = [Finding("b", ASKED_FIRST, is_error=False)] if reported else []
     maybe = {"conditions": "{ field = 'f', op = 'gt', value = 5 }"}
-    findings = lint_pair((first, maybe), (later, maybe))
-    assert findings == ([Finding("b", ASKED_FIRST, is_error=False)] if reported else [])
+    assert lint_pair((first, maybe), (later, maybe)) == expected
+
+
+@pytest.mark.parametrize(("first", "later", "reported"), UNDER_DOUBT)
+def test_a_host_that_is_none_may_pass_a_laxer_rule_and_stop_at_a_stricter_one(
+    first, later, reported, lint_pair
+) -> None:
+    """A scope other than `*` is unknown for text that is no host, as a condition may be."""
+    expected = [Finding("b", ASKED_FIRST, is_error=False)] if reported else []
+    scoped = {"scope": "'stripe.com'"}
+    assert lint_pair((first, scoped), (later, scoped)) == expected
+    below = {"scope": "'api.stripe.com'"}
+    assert lint_pair((first, scoped), (later, below)) == expected
+
+
+@pytest.mark.parametrize(("first", "later", "reported"), UNDER_DOUBT)
+def test_what_lint_says_never_decides_does_not_and_what_it_leaves_out_does(
+    first, later, reported, *, read, rule, when, act
+) -> None:
+    for changes, action in (
+        ({"conditions": when("gt", "5")}, act(fields={"f": "$6"})),
+        ({"scope": "'stripe.com'"}, act(target_host="evil.com/.stripe.com")),
+    ):
+        policy = read(rule(first, id="'a'", **changes), rule(later, id="'b'", **changes))
+        assert (evaluate_action(action, policy).rule_id == "b") is not reported
+
+
+def test_a_rule_about_everything_leaves_no_doubt(lint_pair) -> None:
+    for first in ("allow", "redact", "require_approval", "block"):
+        scoped = {"scope": "'stripe.com'"}
+        assert lint_pair((first, {}), ("block", scoped)) == [
+            Finding("b", ASKED_FIRST, is_error=False)
+        ]
 
 
 @pytest.mark.parametrize(

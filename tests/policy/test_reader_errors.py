@@ -7,11 +7,19 @@ from heso.policy.reader import parse_policy
 
 VERBS = "any, llm_call, tool_call, http_request, payment, data_export, account_change, delete"
 OPERATORS = "gt, gte, lt, lte, eq, neq, in, not_in, exists, contains, matches, regex"
+NOT_JSON = "must be text, a number, true or false, or a list of them; write dates as text"
 RULE = [  # changed keys, the key the error names, why
     ({"scpoe": "'*'"}, "scpoe", "is not a known key; did you mean `scope`?"),
     ({"colour": "5"}, "colour", "is not a known key"),
     ({"condition": "[]"}, "condition", "is not a known key; did you mean `conditions`?"),
     ({"Verb": "'any'"}, "Verb", "is not a known key; did you mean `verb`?"),
+    ({"subjet": "{}"}, "subjet", "is not a known key; did you mean `subject`?"),
+    ({"conditons": "[]"}, "conditons", "is not a known key; did you mean `conditions`?"),
+    ({"enabeld": "true"}, "enabeld", "is not a known key; did you mean `enabled`?"),
+    ({"redcat": "['a']"}, "redcat", "is not a known key; did you mean `redact`?"),
+    ({"mod": "'shadow'"}, "mod", "is not a known key; did you mean `mode`?"),
+    ({"treshold": "2"}, "treshold", "is not a known key; did you mean `threshold`?"),
+    ({"sla_minuts": "2"}, "sla_minuts", "is not a known key; did you mean `sla_minutes`?"),
     ({"order": None}, "order", "is missing"),
     ({"verb": None}, "verb", "is missing"),
     ({"decision": None}, "decision", "is missing"),
@@ -93,6 +101,8 @@ TERMS = [
     ),
     ({"sla_minuts": "5"}, "sla_minuts", "is not a known key; did you mean `sla_minutes`?"),
     ({"treshold": "2"}, "treshold", "is not a known key; did you mean `threshold`?"),
+    ({"on_timout": "'deny'"}, "on_timout", "is not a known key; did you mean `on_timeout`?"),
+    ({"escalate_too": "[]"}, "escalate_too", "is not a known key; did you mean `escalate_to`?"),
     ({"aprovers": "[]"}, "aprovers", "is not a known key; did you mean `approvers`?"),
 ]
 CONDITION = [
@@ -114,8 +124,14 @@ CONDITION = [
     ("{ field = 'f', op = 'eq' }", "value", "is missing"),
     ("{ field = 'f', op = 'gt', value = '$5' }", "value", "needs a number to compare with"),
     ("{ field = 'f', op = 'gt', value = true }", "value", "needs a number to compare with"),
-    ("{ field = 'f', op = 'lte', value = inf }", "value", "needs a number to compare with"),
-    ("{ field = 'f', op = 'lt', value = nan }", "value", "needs a number to compare with"),
+    ("{ field = 'f', op = 'lte', value = inf }", "value", "must be a finite number"),
+    ("{ field = 'f', op = 'lt', value = nan }", "value", "must be a finite number"),
+    ("{ field = 'f', op = '>', value = -inf }", "value", "must be a finite number"),
+    ("{ field = 'f', op = 'regex', value = [1, nan] }", "value", "must be a finite number"),
+    ("{ field = 'f', op = '>', value = 2026-01-01 }", "value", NOT_JSON),
+    ("{ field = 'f', op = 'in', value = 07:32:00 }", "value", NOT_JSON),
+    ("{ field = 'f', op = 'exists', value = { x = 1979-05-27T07:32:00Z } }", "value", NOT_JSON),
+    (f"{{ field = 'f', op = '>', value = {1 << 4096:#x} }}", "value", "is too large a number"),
     ("{ field = 'f', op = 'gte', value = [5] }", "value", "needs a number to compare with"),
     ("{ field = 'f', op = 'in', value = 'x' }", "value", "needs a list"),
     ("{ field = 'f', op = 'not_in', value = 5 }", "value", "needs a list"),
@@ -126,7 +142,7 @@ CONDITION = [
     (
         "{ field = 'f', op = 'eq', value = 2026-01-01 }",
         "value",
-        "must be text, a number, true or false, or a list of them; write dates as text",
+        NOT_JSON,
     ),
     ("{ field = 'f', op = 'eq', value = 1, display = 5 }", "display", "must be text"),
     ("{ field = 'f', op = 'eq', value = 1, dispaly = 'x' }", "dispaly", "is not a known key; did you mean `display`?"),
@@ -197,6 +213,7 @@ def test_a_rule_without_a_usable_id_is_named_by_its_place(name, key, why, rule) 
     [
         ("rules = []", ", key `rules`: is not a known key; did you mean `rule`?"),
         ("[[aprover]]\nid = 'a'", ", key `aprover`: is not a known key; did you mean `approver`?"),
+        ("[projct]", ", key `projct`: is not a known key; did you mean `project`?"),
         ("colour = 1", ", key `colour`: is not a known key"),
         ("[rule]\nid = 'a'", ", key `rule`: must be a list of tables"),
         ("rule = 'x'", ", key `rule`: must be a list of tables"),
@@ -204,11 +221,18 @@ def test_a_rule_without_a_usable_id_is_named_by_its_place(name, key, why, rule) 
         ("approver = {}", ", key `approver`: must be a list of tables"),
         (b"\xff\xfe", ": is not UTF-8 text"),
         (b"# caf\xe9", ": is not UTF-8 text"),
-        (b"#" * (4 * 1024 * 1024 + 1), ": is larger than 4194304 bytes"),
+        (b"#" * (1024 * 1024 + 1), ": is larger than 1048576 bytes"),
     ],
 )
 def test_a_fault_in_the_file_names_the_file(text, said) -> None:
     assert _error(text) == "team/heso.toml" + said
+
+
+def test_a_file_of_exactly_a_mebibyte_is_read(rule) -> None:
+    text = rule().encode()
+    padded = text + b"#" * (1024 * 1024 - len(text))
+    assert [r.id for r in parse_policy(padded).rules] == ["r"]
+    assert _error(padded + b"#") == "team/heso.toml: is larger than 1048576 bytes"
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,35 @@ def test_a_value_nested_deeper_than_a_sentence_can_show_is_refused(rule, when) -
     assert "key `conditions[0].value" in _refuse(rule(conditions=when("eq", "[" * 300 + "]" * 300)))
 
 
+NESTS = [("[", "]"), ("{ a = ", " }"), ("[{ a = ", " }]")]
+
+
+@pytest.mark.parametrize(("opening", "closing"), NESTS)
+@pytest.mark.parametrize("inner", ["'x'", "5", "[]"])
+def test_a_value_is_nested_at_most_sixteen_deep(
+    *, opening, closing, inner, read, rule, when
+) -> None:
+    """Containers are counted, as JSON's depth is; what stands in the innermost one does not count."""
+    room = 15 if inner == "[]" else 16
+    count = room // 2 if opening == "[{ a = " else room
+    read(rule(conditions=when("eq", opening * count + inner + closing * count)))
+    over = opening * (count + 1) + inner + closing * (count + 1)
+    said = _refuse(rule(conditions=when("eq", over)))
+    assert said == ("heso.toml, rule 'r', key `conditions[0].value`: is nested deeper than 16")
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_an_integer_has_at_most_4096_bits(sign, read, rule, when) -> None:
+    largest = (1 << 4096) - 1
+    shown = read(rule(conditions=when("eq", f"{sign}{largest}"))).rules[0].conditions[0].value
+    assert shown == f"{sign}{largest}"
+    said = _refuse(rule(conditions=when("eq", f"{sign}{largest + 1}")))
+    assert said == "heso.toml, rule 'r', key `conditions[0].value`: is too large a number"
+    assert "is too large a number" in _refuse(
+        rule(conditions=when("in", f"[1, [{sign}{largest + 1}]]"))
+    )
+
+
 @pytest.mark.parametrize("pattern", GLOBS)
 def test_every_text_is_a_glob(pattern, read, rule, when) -> None:
     condition = read(rule(conditions=when("matches", f"'{pattern}'"))).rules[0].conditions[0]

@@ -56,7 +56,18 @@ CONDITIONS = [
     ("gt", "5", "f is over 5"),
     ("gte", "5.50", "f is at least 5.5"),
     ("lt", "-1", "f is under -1"),
-    ("lte", "9007199254740993", "f is at most 9007199254740993"),
+    ("lte", "9007199254740991", "f is at most 9007199254740991"),
+    ("lte", "9007199254740993", 'f is at most "9007199254740993"'),
+    ("gt", "'5'", 'f is over "5"'),
+    ("eq", "'5.0'", 'f is "5.0"'),
+    ("eq", "'-1e5'", 'f is "-1e5"'),
+    ("eq", "'true'", 'f is "true"'),
+    ("neq", "'false'", 'f is not "false"'),
+    ("eq", "'null'", 'f is "null"'),
+    ("contains", "''", 'f contains ""'),
+    ("eq", "'True'", "f is True"),
+    ("eq", "'truely'", "f is truely"),
+    ("eq", "'-x'", "f is -x"),
     ("eq", "true", "f is true"),
     ("neq", "'EUR'", "f is not EUR"),
     ("in", "['EUR', 5]", 'f is one of ["EUR",5]'),
@@ -80,6 +91,23 @@ def test_a_rule_reads_as_a_sentence(keys, sentence, read, rule) -> None:
 def test_a_condition_reads_as_a_phrase(op, value, phrase, *, read, rule, when) -> None:
     display = read(rule(conditions=when(op, value))).rules[0].display
     assert display == f"When any agent does anything and {phrase}, then block it."
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [("'5'", "5"), ("'true'", "true"), ("'false'", "false"), ("'-0.5'", "-0.5")],
+)
+def test_text_never_reads_like_a_value_that_is_not_text(text, other, read, rule, when) -> None:
+    one, two = (read(rule(conditions=when("eq", v))).rules[0].display for v in (text, other))
+    assert one != two
+    assert one.replace('"', "") == two
+
+
+@pytest.mark.parametrize(("keys", "sentence"), SENTENCES)
+def test_a_shadow_rule_says_that_it_is_not_enforced(keys, sentence, read, rule) -> None:
+    changes = {**keys, "mode": "'shadow'"}
+    display = read(rule(changes.pop("decision", "block"), **changes)).rules[0].display
+    assert display == f"{sentence.removesuffix('.')} (recorded only, not enforced)."
 
 
 def test_the_laws_own_example(read, rule) -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from heso.core.audit import (
     START,
-    AuditFacts,
+    describe_receipt,
     extend_audit,
     format_audit_entry,
     verify_audit_chain,
@@ -47,16 +47,7 @@ def build() -> tuple[list[bytes], list[bytes]]:
         )
         receipt = seal_receipt(content, OPERATOR)
         head = Head(seq, link_hash("s", seq, receipt.action_hash))
-        facts = AuditFacts(
-            action_hash=receipt.action_hash,
-            workflow="w",
-            account="a",
-            gate_decision="allow",
-            trust_level="L0",
-            redaction_count=0,
-            recorded_at="",
-            signing_key=receipt.signer,
-        )
+        facts = describe_receipt(receipt.content, recorded_at="", signer=receipt.signer)
         entries.append(format_audit_entry(tail, facts))
         tail = extend_audit(tail, facts)
         receipts.append(receipt.body)

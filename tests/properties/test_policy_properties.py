@@ -1,5 +1,7 @@
 """Properties of policies: reading is total, deciding never raises, and nothing makes a call laxer than it should be."""
 
+from dataclasses import replace
+
 import orjson
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -76,8 +78,8 @@ def rules(draw, name, order, *, verb=None, decision=None, tests=_tests):
         f"mode = '{draw(st.sampled_from(['enforce', 'enforce', 'shadow']))}'",
         f"conditions = [{', '.join(draw(st.lists(_condition(tests), max_size=2)))}]",
     ]
-    if decision == "redact":
-        lines.append("redact = ['f']")
+    if decision == "redact" or draw(st.booleans()):
+        lines.append(f"redact = ['f', 'of {name}']")
     if draw(st.booleans()):
         kind, value = draw(st.sampled_from([("workflow", "billing"), ("account", "ops")]))
         lines.append(f"subject = {{ kind = '{kind}', value = '{value}' }}")
@@ -148,26 +150,83 @@ def test_rules_for_any_verb_never_let_a_floored_one_through(text, action, verb) 
 
 @steady
 @given(policies(), actions)
-def test_the_explanation_ends_with_the_rule_that_decides(text, action) -> None:
+def test_the_explanation_tells_which_rule_decides_and_what_is_hidden(text, action) -> None:
     policy = _read(text)
-    outcome = evaluate_action(action, policy)
-    deciding = [
-        t.rule.id for t in explain_action(action, policy) if not t.why_not and not t.rule.is_shadow
+    trials = [t for t in explain_action(action, policy) if not t.rule.is_shadow]
+    assert all((t.truth is False) == bool(t.why_not) for t in trials)
+    met = [t for t in trials if t.truth is not False]
+    sure = [t for t in met if t.truth or isinstance(t.rule.decision, Block)]
+    assert sure in ([], met[-1:])
+    rule = sure[0].rule if sure else None
+    asked = [
+        t.rule for t in met if t.truth is None and isinstance(t.rule.decision, RequireApproval)
     ]
-    if outcome.rule_id.startswith("policy.floor."):
-        assert len(deciding) == 1
+    hidden = {path for t in met if isinstance(t.rule.decision, Redact) for path in t.rule.redact}
+    hidden |= set(rule.redact) if rule else set()
+    if asked and not (rule and isinstance(rule.decision, Block)):
+        rule = asked[0]
+        hidden |= set(rule.redact)
+    outcome = evaluate_action(action, policy)
+    if rule is None:
+        assert outcome.rule_id == "policy.default.deny_unknown"
+    elif isinstance(rule.decision, Allow | Redact) and action.verb in FLOORED:
+        assert outcome.rule_id == f"policy.floor.{action.verb}"
     else:
-        assert deciding == ([] if outcome.rule_id.startswith("policy.") else [outcome.rule_id])
+        assert (outcome.rule_id, outcome.decision) == (rule.id, rule.decision)
+    assert set(outcome.redact) == hidden
 
 
-@steady
+@settings(steady, max_examples=200)
+@given(policies(), actions)
+def test_shadow_rules_only_add_to_the_record(text, action) -> None:
+    enforced = "".join(
+        "[[rule]]" + rule for rule in text.split("[[rule]]")[1:] if "mode = 'shadow'" not in rule
+    )
+    shadowed, plain = (evaluate_action(action, _read(t)) for t in (text, enforced))
+    assert (shadowed.decision, shadowed.rule_id, shadowed.redact) == (
+        plain.decision,
+        plain.rule_id,
+        plain.redact,
+    )
+    assert shadowed.matched[: len(plain.matched)] == plain.matched
+    added = shadowed.matched[len(plain.matched) :]
+    assert {record["field"] for record in added} <= {"policy.shadow"}
+
+
+_compared = st.one_of(
+    st.tuples(st.sampled_from(["gt", "gte", "lt", "lte"]), _numbers),
+    st.tuples(st.just("matches"), st.sampled_from(["'*'", "'x*'", "'[a-z]?'", "''"])),
+)
+
+
+@settings(steady, max_examples=200)
+@given(policies(tests=_compared), actions)
+def test_an_argument_wrapped_in_a_list_makes_nothing_laxer(text, action) -> None:
+    policy = _read(text)
+    wrapped = replace(action, fields={key: [value] for key, value in action.fields.items()})
+    before, after = (evaluate_action(one, policy).decision for one in (action, wrapped))
+    if isinstance(before, Block | RequireApproval):
+        assert STRICTNESS[type(after)] >= STRICTNESS[type(before)]
+
+
+@settings(steady, max_examples=200)
+@given(policies(), actions, st.sampled_from(["/x", " ", "@evil.com", "#", "\u00e9"]))
+def test_a_host_spoilt_makes_nothing_laxer(text, action, tail) -> None:
+    assume(action.target_host)
+    policy = _read(text.replace("'target_host'", "'f'"))
+    spoilt = replace(action, target_host=action.target_host + tail)
+    before, after = (evaluate_action(one, policy).decision for one in (action, spoilt))
+    if isinstance(before, Block | RequireApproval):
+        assert STRICTNESS[type(after)] >= STRICTNESS[type(before)]
+
+
+@settings(steady, max_examples=200)
 @given(policies(), actions)
 def test_a_rule_that_lint_says_never_decides_never_decides(text, action) -> None:
     policy = _read(text)
     silent = {
         finding.rule for finding in lint_policy(policy) if finding.says.startswith("never decides")
     }
-    assume(silent)
     assert evaluate_action(action, policy).rule_id not in silent
 
 

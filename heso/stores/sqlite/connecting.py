@@ -3,11 +3,15 @@ copy of the library in one process would break its file locks."""
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 from urllib.parse import quote
 
 from heso.ports import NotWritten
 from heso.stores.sqlite.schema import check_schema, migrate
+
+_BUSY = 5  # SQLITE_BUSY
+_NAP_SECONDS = 0.005
 
 
 def open_writer(file: Path, *, busy_seconds: float) -> sqlite3.Connection:
@@ -22,7 +26,7 @@ def open_writer(file: Path, *, busy_seconds: float) -> sqlite3.Connection:
             f"cannot open {file}: {error}", "check that the folder exists and is writable"
         ) from error
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection, busy_seconds)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA trusted_schema = OFF")
         migrate(connection, str(file))
@@ -45,6 +49,21 @@ def open_reader(file: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise NotWritten(f"cannot read {file}: {error}", "run `heso doctor`") from error
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Switch the file to write-ahead logging. SQLite's own busy wait does not cover the switch, so when two processes
+    open a new project at once the slower one waits here."""
+    deadline = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != _BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_NAP_SECONDS)
+        else:
+            return
 
 
 def _create_private(file: Path) -> None:

@@ -178,7 +178,9 @@ class SqliteLedger:
         finally:
             for job in jobs:
                 job.is_done = True
-            wake_all(job.wakeup for job in jobs if job.wakeup is not None)
+            wakeups = [job.wakeup for job in jobs if job.wakeup is not None]
+            if wakeups:
+                wake_all(wakeups)
 
     def _commit(self, jobs: list[_Job]) -> None:
         if self._stopped_by:

@@ -2,13 +2,18 @@
 
 asyncio is woken once per loop and commit, however many of its tasks wait; trio once per task. A loop that is gone
 by then has nobody left to tell.
+
+Neither is imported here: whichever runs the waiting task is loaded already, and a program without tasks never pays
+for an event loop.
 """
 
-import asyncio
 import contextlib
 import sys
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Wakeup(Protocol):
@@ -19,11 +24,11 @@ class Wakeup(Protocol):
 
 def make_wakeup() -> Wakeup:
     """For the running task, on whichever event loop runs it."""
+    asyncio: Any = sys.modules.get("asyncio")
     try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
+        return _AsyncioWakeup(asyncio.get_running_loop())
+    except (RuntimeError, AttributeError):
         return _TrioWakeup()
-    return _AsyncioWakeup(loop)
 
 
 def wake_all(wakeups: Iterable[Wakeup]) -> None:
@@ -39,14 +44,14 @@ def wake_all(wakeups: Iterable[Wakeup]) -> None:
             loop.call_soon_threadsafe(_finish, waiting)
 
 
-def _finish(futures: list[asyncio.Future[None]]) -> None:
+def _finish(futures: "list[asyncio.Future[None]]") -> None:
     for future in futures:
         if not future.done():
             future.set_result(None)
 
 
 class _AsyncioWakeup:
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: "asyncio.AbstractEventLoop") -> None:
         self.loop = loop
         self.future: asyncio.Future[None] = loop.create_future()
 

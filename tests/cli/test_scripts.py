@@ -1,0 +1,124 @@
+"""The commands, as text scripts: one file of `scripts/` is one test, in a folder of its own.
+
+    heso ARGS            must succeed            ! heso ARGS          must fail
+    exit N               of the last command     lines N              so many lines on stdout
+    stdout RE            must be found           ! stdout RE          must not; so `stderr`
+    project              copy the prepared project here
+    take NAME RE         the first group, from stdout, is $NAME from here on
+    save FILE            the last stdout         stdin FILE           for the next command
+    edit FILE OLD NEW    must change something   mode FILE 0644       chmod
+    rm PATH              a file or folder        sql STATEMENT        on the ledger, past its guards
+    env NAME=VALUE       from here on            exists PATH, ! exists PATH
+    -- NAME --           what follows is a file, there before the first command
+
+A command that tells of an error does so in exactly two lines, and in no script is there a traceback.
+"""
+
+import re
+import shlex
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.txt"))
+_FILE = re.compile(r"^-- (.+) --\n", re.MULTILINE)
+
+
+class Script:
+    """One script being run. A method is a command; it gets its words and whether a `!` stood before."""
+
+    def __init__(self, run: Callable, prepared: Path, here: Path, setenv: Callable) -> None:
+        self._run, self._prepared, self._here, self._setenv = run, prepared, here, setenv
+        self._names: dict[str, str] = {}
+        self._stdin = b""
+        self._last = None
+
+    def play(self, text: str) -> None:
+        commands, *files = _FILE.split(text)
+        for name, content in zip(files[::2], files[1::2], strict=True):
+            (self._here / name).write_text(content, "utf-8")
+        for number, line in enumerate(commands.splitlines(), 1):
+            words = shlex.split(self._fill(line), comments=True)
+            if not words:
+                continue
+            negated = words[0] == "!"
+            name, *rest = words[negated:]
+            try:
+                getattr(self, f"do_{name}")(*rest, negated=negated)
+            except Exception as error:
+                error.add_note(f"line {number}: {line}\n{self._last}")
+                raise
+
+    def _fill(self, line: str) -> str:
+        return re.sub(r"\$([A-Z]+)", lambda m: self._names.get(m[1], m[0]), line)
+
+    def do_heso(self, *words: str, negated: bool) -> None:
+        self._last = done = self._run(*words, stdin=self._stdin)
+        self._stdin = b""
+        assert (done.code != 0) is negated
+        if "heso: error:" in done.err:
+            error, hint = done.err.splitlines()[-2:]
+            assert error.startswith("heso: error: ")
+            assert hint.startswith("heso: hint: ")
+            assert done.err.count("heso: error:") == 1
+
+    def do_exit(self, code: str, *, negated: bool) -> None:
+        assert self._last.code == int(code)
+
+    def do_lines(self, count: str, *, negated: bool) -> None:
+        assert len(self._last.out.splitlines()) == int(count)
+
+    def do_stdout(self, pattern: str, *, negated: bool) -> None:
+        assert bool(re.search(pattern, self._last.out, re.MULTILINE)) is not negated, pattern
+
+    def do_stderr(self, pattern: str, *, negated: bool) -> None:
+        assert bool(re.search(pattern, self._last.err, re.MULTILINE)) is not negated, pattern
+
+    def do_take(self, name: str, pattern: str, *, negated: bool) -> None:
+        found = re.search(pattern, self._last.out, re.MULTILINE)
+        assert found, pattern
+        self._names[name] = found[1]
+
+    def do_project(self, *, negated: bool) -> None:
+        shutil.copytree(self._prepared, self._here, dirs_exist_ok=True)
+
+    def do_save(self, name: str, *, negated: bool) -> None:
+        (self._here / name).write_text(self._last.out, "utf-8")
+
+    def do_stdin(self, name: str, *, negated: bool) -> None:
+        self._stdin = (self._here / name).read_bytes()
+
+    def do_edit(self, name: str, old: str, new: str, *, negated: bool) -> None:
+        before = (self._here / name).read_text("utf-8")
+        assert old in before
+        (self._here / name).write_text(before.replace(old, new, 1), "utf-8")
+
+    def do_mode(self, name: str, mode: str, *, negated: bool) -> None:
+        (self._here / name).chmod(int(mode, 8))
+
+    def do_rm(self, name: str, *, negated: bool) -> None:
+        path = self._here / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def do_env(self, pair: str, *, negated: bool) -> None:
+        self._setenv(*pair.split("=", 1))
+
+    def do_exists(self, name: str, *, negated: bool) -> None:
+        assert (self._here / name).exists() is not negated
+
+    def do_sql(self, statement: str, *, negated: bool) -> None:
+        with closing(sqlite3.connect(self._here / ".heso" / "heso.db")) as connection, connection:
+            connection.execute("DROP TRIGGER IF EXISTS ledger_stays")
+            connection.execute("DROP TRIGGER IF EXISTS ledger_keeps")
+            assert connection.execute(statement).rowcount != 0
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=[path.stem for path in SCRIPTS])
+def test_script(
+    path: Path, heso: Callable, prepared: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Script(heso, prepared, here, monkeypatch.setenv).play(path.read_text("utf-8"))

@@ -1,0 +1,242 @@
+"""Callers that go away, fail or are interrupted harm nobody but themselves."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import trio
+
+from heso.ports import Batch, Heads, NotWritten, StoreError
+from heso.stores.sqlite.ledger import SqliteLedger
+from heso.testing import Evidence, seal_action
+
+Check = Callable[..., Evidence]
+
+
+async def test_a_cancelled_caller_leaves_no_open_transaction(
+    ledger: SqliteLedger, check: Check
+) -> None:
+    for pauses in range(6):
+        task = asyncio.ensure_future(ledger.append(seal_action("cancelled")))
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await ledger.append(seal_action("alive"))
+        assert not ledger._connection.in_transaction
+    assert check().sessions["alive"] == 6
+
+
+async def test_a_crowd_that_is_cancelled_leaves_the_ledger_usable(
+    ledger: SqliteLedger, check: Check
+) -> None:
+    tasks = [asyncio.ensure_future(ledger.append(seal_action("crowd"))) for _ in range(50)]
+    for number, task in enumerate(tasks):
+        if number % 3:
+            task.cancel()
+        await asyncio.sleep(0)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    told = [o[0].receipt.action_hash for o in outcomes if not isinstance(o, BaseException)]
+    assert len(told) >= 17
+    ledger.append_inline(seal_action("crowd"))
+    check(acknowledged=told)
+
+
+def test_a_loop_that_ends_while_tasks_wait_leaves_the_ledger_usable(
+    ledger: SqliteLedger, check: Check
+) -> None:
+    async def leave_at_once() -> None:
+        tasks = [asyncio.ensure_future(ledger.append(seal_action())) for _ in range(20)]
+        await asyncio.sleep(0)
+        assert not all(task.done() for task in tasks)
+
+    for _ in range(3):
+        asyncio.run(leave_at_once())
+    asyncio.run(ledger.append(seal_action("after")))
+    assert check().sessions["after"] == 1
+
+
+def test_trio_tasks_append_too(ledger: SqliteLedger, check: Check) -> None:
+    async def crowd() -> None:
+        with trio.move_on_after(0):
+            await ledger.append(seal_action())
+        async with trio.open_nursery() as nursery:
+            for _ in range(10):
+                nursery.start_soon(ledger.append, seal_action("trio"))
+
+    trio.run(crowd)
+    assert check().sessions["trio"] == 10
+
+
+def _fail(_: Heads) -> Batch:
+    raise ZeroDivisionError
+
+
+async def test_a_failing_seal_fails_only_its_caller(ledger: SqliteLedger, check: Check) -> None:
+    with ledger._turn:  # so that all of them wait for one batch
+        ledger._is_ringing = True
+        tasks = [
+            asyncio.ensure_future(ledger.append(_fail if number == 3 else seal_action()))
+            for number in range(7)
+        ]
+        await asyncio.sleep(0)
+        assert len(ledger._jobs) == 7
+    ledger._is_ringing = False
+    await ledger.append(seal_action())
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes].count(ZeroDivisionError) == 1
+    assert check().sessions == {"session": 7}
+
+
+def _panic(_: Heads) -> Batch:
+    raise SystemExit("as a native signer that panics would: no Exception, only a BaseException")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_seal_that_panics_does_not_stop_the_tasks_behind_it(ledger: SqliteLedger) -> None:
+    with pytest.raises((SystemExit, StoreError)):
+        await ledger.append(_panic)
+    async with asyncio.timeout(2):
+        await ledger.append(seal_action())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_value_that_sqlite_cannot_hold_does_not_stop_the_tasks_behind_it(
+    ledger: SqliteLedger,
+) -> None:
+    far_away = 2**63  # nanoseconds: a clock that says 2262
+    with pytest.raises((OverflowError, StoreError)):
+        await ledger.append(seal_action(at=far_away))
+    async with asyncio.timeout(2):
+        await ledger.append(seal_action())
+
+
+class _InterruptedTwice:
+    """A connection on which Ctrl-C is pressed during COMMIT, and again while that is cleaned up."""
+
+    def __init__(self, connection: object) -> None:
+        self._connection = connection
+        self._is_armed = True
+
+    def execute(self, statement: str, *parameters: object) -> object:
+        if self._is_armed and statement in ("COMMIT", "ROLLBACK"):
+            self._is_armed = statement != "ROLLBACK"
+            raise KeyboardInterrupt
+        return self._connection.execute(statement, *parameters)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+
+def test_a_second_interrupt_acknowledges_nothing_that_is_not_there(
+    ledger: SqliteLedger, check: Check
+) -> None:
+    told: list[str] = []
+    refused: list[BaseException] = []
+
+    def neighbour() -> None:
+        try:
+            told.extend(o.receipt.action_hash for o in ledger.append_inline(seal_action("n")))
+        except StoreError as error:
+            refused.append(error)
+
+    ledger.append_inline(seal_action())
+    ledger._connection = _InterruptedTwice(ledger._connection)
+    thread = threading.Thread(target=neighbour)
+    ledger._turn.acquire()
+    thread.start()
+    while not ledger._jobs:
+        pass
+    try:
+        ledger._commit_waiting()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        ledger._turn.release()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert (told, len(refused)) == ([], 1)
+    if ledger._connection.in_transaction:
+        ledger._connection.execute("ROLLBACK")
+    check(acknowledged=told)
+
+
+def test_closing_twice_is_closing_once_and_then_nothing_is_written(
+    ledger: SqliteLedger, check: Check
+) -> None:
+    ledger.append_inline(seal_action())
+    ledger.close()
+    ledger.close()
+    with pytest.raises(NotWritten) as refused:
+        ledger.append_inline(seal_action())
+    assert str(refused.value) == "nothing was written: the ledger is closed"
+    assert refused.value.next_step
+    assert check().receipts == 1
+
+
+def test_closing_finishes_what_was_accepted(ledger: SqliteLedger, check: Check) -> None:
+    async def append_and_close() -> list[object]:
+        tasks = [asyncio.ensure_future(ledger.append(seal_action())) for _ in range(30)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(ledger.close)
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    outcomes = asyncio.run(append_and_close())
+    assert not [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert check().receipts == 30
+
+
+def test_appending_while_another_thread_closes_is_refused_or_done(database: Path) -> None:
+    for _ in range(15):
+        ledger = SqliteLedger(database)
+        strange: list[BaseException] = []
+        started = threading.Barrier(4)
+
+        def append(ledger: SqliteLedger = ledger) -> None:
+            started.wait()  # noqa: B023  # the threads of this round
+            try:
+                while True:
+                    ledger.append_inline(seal_action())
+            except NotWritten:
+                return
+            except BaseException as error:  # noqa: BLE001  # that is what the test is about
+                strange.append(error)  # noqa: B023
+
+        threads = [threading.Thread(target=append) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        started.wait()
+        ledger.close()
+        for thread in threads:
+            thread.join(10)
+        assert strange == []
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["pass", "sys.exit(3)", "asyncio.run(ledger.append(seal_action()))", "asyncio.run(many())"],
+)
+def test_a_program_may_end_with_an_open_ledger(database: Path, end: str) -> None:
+    program = (
+        "import asyncio, sys; from pathlib import Path\n"
+        "from heso.stores.sqlite.ledger import SqliteLedger\n"
+        "from heso.testing import seal_action\n"
+        "ledger = SqliteLedger(Path(sys.argv[1]))\n"
+        "ledger.append_inline(seal_action())\n"
+        "async def many():\n"
+        "    tasks = [asyncio.ensure_future(ledger.append(seal_action())) for _ in range(50)]\n"
+        "    await asyncio.sleep(0)\n"
+        f"{end}\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(database)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (3 if "exit" in end else 0, "")
