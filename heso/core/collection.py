@@ -69,6 +69,8 @@ def _belongs_to(data: bytes) -> tuple[str | None, bool]:
     try:
         content = orjson.loads(data)["content"]
         session_id = content.get("session_id")
-        return (session_id if isinstance(session_id, str) else None), "kind" in content
+        return (session_id if isinstance(session_id, str) else None), content.get(
+            "kind", "action"
+        ) != "action"
     except (ValueError, KeyError, TypeError, AttributeError):
         return None, False

@@ -5,6 +5,7 @@ exactly one text for every key, signature and hash (HESO/1 fact sheet, section 0
 """
 
 import binascii
+from functools import lru_cache
 from typing import NewType
 
 from heso.core.errors import Malformed
@@ -17,6 +18,7 @@ SIGNATURE_BYTES = 64
 _HEX = frozenset("0123456789abcdef")
 
 
+@lru_cache(maxsize=256)  # a chain names one key in every receipt
 def parse_public_key(text: str) -> bytes:
     """The 32 raw bytes of a base64 public key."""
     return _parse_base64(text, KEY_BYTES, "public key")

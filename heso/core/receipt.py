@@ -8,6 +8,7 @@ A content is a plain dict in the wire's own shape: it is built once per gated ca
 same shape back. `seal_receipt` is the only place that makes a receipt.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NewType, Protocol
@@ -171,9 +172,12 @@ def seal_receipt(content: Json, signer: Signs) -> Receipt:
         "content": sealed,
         "signatures": [signature_entry(OPERATOR, signer.public_key, signature)],
     }
+    body = _write_body(envelope)
+    if len(body) > MAX_BYTES:
+        raise Malformed("receipt", f"larger than {MAX_BYTES} bytes")
     return Receipt(
         action_hash=action_hash,
-        body=_write_body(envelope),
+        body=body,
         content=sealed,
         signer=signer.public_key,
     )
@@ -203,7 +207,7 @@ def _write_body(envelope: Json) -> bytes:
     try:
         return orjson.dumps(envelope)
     except TypeError:  # an integer beyond 64 bits, which canonical JSON can still hold
-        return canonical_bytes(envelope)
+        return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def signature_entry(role: str, public_key: PublicKey, signature: bytes) -> Json:

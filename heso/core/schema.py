@@ -117,6 +117,8 @@ def _record(required: Mapping[str, Check], optional: Mapping[str, Check] | None 
             raise Mismatch("must be an object")
         for key, item in value.items():
             rule = rules.get(key)
+            if rule is _text and type(item) is str:
+                continue  # two thirds of a receipt: not worth a call each
             if rule is None:
                 raise Mismatch("unknown key").inside(key[:80])
             try:

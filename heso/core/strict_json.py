@@ -28,8 +28,17 @@ def parse_json(
         value = orjson.loads(data)
         if data.count(b"[") + data.count(b"{") > max_depth and _depth(value) > max_depth:
             raise Malformed(what, f"nested deeper than {max_depth}")
-        if _writes_back(value, data):
+        if orjson.dumps(value) == data:
             return value
+    except TypeError:
+        pass  # nested deeper than orjson writes, where the caller allowed that much
+    except ValueError as error:  # orjson.JSONDecodeError is one
+        raise Malformed(what, f"not strict JSON: {_reason(error)}") from None
+    return _parse_every_pair(data, what)
+
+
+def _parse_every_pair(data: bytes, what: str) -> object:
+    try:
         return json.loads(data, object_pairs_hook=_unique_pairs)
     except _DuplicateKey as error:
         raise Malformed(what, f"duplicate key {error.key!r}") from None
@@ -38,13 +47,6 @@ def parse_json(
         RecursionError,
     ) as error:  # JSONDecodeError is a ValueError; so is an absurdly long integer
         raise Malformed(what, f"not strict JSON: {_reason(error)}") from None
-
-
-def _writes_back(value: object, data: bytes) -> bool:
-    try:
-        return orjson.dumps(value) == data
-    except TypeError:  # nested deeper than orjson writes, where the caller allowed that much
-        return False
 
 
 class _DuplicateKey(Exception):

@@ -126,7 +126,8 @@ def _examine(envelope: dict[str, Any], operator: PublicKey | None) -> Verdict:
 
 
 def _check_hash(content: dict[str, Any]) -> bytes:
-    unhashed = {key: value for key, value in content.items() if key != "action_hash"}
+    unhashed = dict(content)
+    del unhashed["action_hash"]
     try:
         canonical = canonical_content(unhashed)
     except Malformed as error:

@@ -143,7 +143,9 @@ def _compile_regex(pattern: object) -> Test:
     try:
         import re2  # noqa: PLC0415  # an extra, and slow to load: only when a rule asks for it
     except ImportError:
-        raise BadCondition("the regex operator needs RE2: pip install 'heso[regex]'") from None
+        raise BadCondition(
+            "the regex operator needs RE2: pip install 'heso[regex]'", "op"
+        ) from None
     options = re2.Options()
     options.log_errors = False
     try:

@@ -6,8 +6,8 @@ matched: a person is asked. A shadow rule is noted and does not decide.
 A malformed argument can make a call stricter and never laxer. So where a rule may or may not match:
   - `block` matches;
   - `require_approval` matches, unless a rule behind it blocks;
-  - `redact` does not decide, but what it would hide is hidden whatever decides;
-  - `allow` does not match.
+  - `allow` and `redact` do not;
+  - and what it would hide is hidden, whatever decides.
 """
 
 from collections.abc import Iterator
@@ -117,15 +117,9 @@ class _Passed:
             if truth or _is_strict(rule.decision):
                 self._shadows += (_shadow_record(rule, outcome),)
             return
-        match rule.decision:
-            case RequireApproval():
-                self._asked = self._asked or outcome
-            case Redact():
-                self._hidden += rule.redact
-            case Allow() | Block():
-                pass
-            case _:
-                assert_never(rule.decision)
+        self._hidden += rule.redact
+        if isinstance(rule.decision, RequireApproval):
+            self._asked = self._asked or outcome
 
     def temper(self, outcome: Outcome) -> Outcome:
         """The outcome that stands, given what was met before it."""
@@ -137,7 +131,7 @@ class _Passed:
         return replace(
             outcome,
             matched=(*outcome.matched, *self._shadows),
-            redact=(*outcome.redact, *self._hidden),
+            redact=tuple(dict.fromkeys((*outcome.redact, *self._hidden))),
         )
 
 

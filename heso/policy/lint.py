@@ -1,11 +1,12 @@
 """What is legal in a policy and still probably not meant."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import orjson
 
 from heso.core.receipt import Verb
-from heso.policy.model import Block, Condition, Policy, RequireApproval, Rule
+from heso.policy.model import Allow, Block, Condition, Policy, Redact, RequireApproval, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +55,32 @@ def _covers_all_of(first: Rule, later: Rule) -> bool:
     """Whether every action that `later` matches is surely decided by `first`."""
     if first.is_shadow:
         return False
-    subject = first.subject.kind == "any" or first.subject == later.subject
-    verb = first.verb is None or first.verb == later.verb
-    scope = first.scope in ("*", later.scope) or later.scope.endswith("." + first.scope)
-    return subject and verb and scope and _conditions_follow(first, later)
+    is_wider = (
+        (first.subject.kind == "any" or first.subject == later.subject)
+        and (first.verb is None or first.verb == later.verb)
+        and (first.scope in ("*", later.scope) or later.scope.endswith("." + first.scope))
+        and {_spelling(c) for c in first.conditions} <= {_spelling(c) for c in later.conditions}
+    )
+    is_never_in_doubt = first.scope == "*" and not first.conditions
+    return is_wider and (is_never_in_doubt or _strictness(first) >= _strictness(later))
 
 
-def _conditions_follow(first: Rule, later: Rule) -> bool:
-    """Every condition of `first` is also one of `later`, word for word.
-
-    Where both decisions treat an unknown condition alike, matching `later` then implies matching `first`.
-    """
-    theirs = [_spelling(c) for c in later.conditions]
-    if any(_spelling(c) not in theirs for c in first.conditions):
-        return False
-    return not first.conditions or _reads_doubt_strictly(first) >= _reads_doubt_strictly(later)
+def _strictness(rule: Rule) -> int:
+    """How a rule that may or may not match is taken: a block decides, a question waits, the others pass."""
+    match rule.decision:
+        case Block():
+            return 2
+        case RequireApproval():
+            return 1
+        case Allow() | Redact():
+            return 0
+        case _:
+            assert_never(rule.decision)
 
 
 def _spelling(condition: Condition) -> tuple[str, str, bytes]:
     """JSON text tells true from 1, which Python's == does not."""
     return condition.field, condition.op, orjson.dumps(condition.value)
-
-
-def _reads_doubt_strictly(rule: Rule) -> bool:
-    return isinstance(rule.decision, Block | RequireApproval)
 
 
 def verbs_without_rule(policy: Policy) -> tuple[Verb, ...]:

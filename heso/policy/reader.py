@@ -133,6 +133,7 @@ def _parse_rule(table: Table) -> Rule:
             conditions=conditions,
             decision=decision,
             redact=redact,
+            is_shadow=is_shadow,
         ),
     )
     table.finish()
@@ -227,7 +228,7 @@ def _parse_approver(table: Table) -> Approver:
 
 def _as_json(value: object, table: Table, room: int) -> object:
     """The value as a receipt can carry it: a number that a double would change becomes text."""
-    if room == 0:
+    if room == 0 and isinstance(value, list | dict):
         raise table.fault("value", f"is nested deeper than {_DEEPEST_VALUE}")
     if isinstance(value, Decimal):
         return _decimal_as_json(value, table)

@@ -20,7 +20,11 @@ _LONGEST_HOST = 253
 
 def parse_scope(text: str) -> str | None:
     """The scope in the form that `covers` takes: `*`, or a bare host. None when it is neither."""
-    return "*" if text == "*" else parse_host(text.removeprefix("*."))
+    if text == "*":
+        return "*"
+    host = parse_host(text.removeprefix("*."))
+    is_address = host is not None and (":" in host or host.rpartition(".")[2].isdigit())
+    return None if is_address and text.startswith("*.") else host
 
 
 def parse_host(text: str) -> str | None:
@@ -29,6 +33,8 @@ def parse_host(text: str) -> str | None:
     None for text that is not a host: with a path, user, space or non-ASCII letter in it (a name in another script is
     written in punycode), or a number that only some programs read as an address.
     """
+    if not text.isascii():  # before lower(), which makes a k of the Kelvin sign
+        return None
     host = text.lower()
     if host.startswith("["):
         address, bracket, port = host[1:].partition("]")

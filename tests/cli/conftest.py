@@ -163,7 +163,7 @@ def on_terminal(program: Path, here: Path) -> Callable[..., str]:
     """Run the real program with a terminal for its answers and talk; what the terminal got."""
 
     def run(*arguments: str) -> str:
-        return _run_on_terminal([str(program), *arguments], here, {**os.environ, "TERM": "xterm"})
+        return _run_on_terminal([str(program), *arguments], here, {**os.environ, "TERM": "xterm", "COLUMNS": "600"})
 
     return run
 

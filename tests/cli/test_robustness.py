@@ -1,0 +1,226 @@
+"""What goes wrong on real machines, and stays two lines: damaged files, odd bytes, odd numbers, odd surroundings."""
+
+import os
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from heso.cli.ledger import open_records
+
+STRANGER = "O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik="
+READERS = [("log",), ("export",), ("verify", "--chain"), ("verify", "--audit"), ("doctor",)]
+
+
+def _change(project: Path, statement: str) -> None:
+    with closing(sqlite3.connect(project / ".heso" / "heso.db")) as connection, connection:
+        connection.execute("DROP TRIGGER ledger_stays")
+        assert connection.execute(statement).rowcount == 1
+
+
+def _is_told(done: object) -> bool:
+    """Whether the fault was told in this program's own words: an error and a hint, or a finding of `doctor`."""
+    error, *hint = done.err.splitlines()[-2:] or [""]
+    told = error.startswith("heso: error: ") and bool(hint) and hint[0].startswith("heso: hint: ")
+    return done.code != 0 and (told or "fail  " in done.out)
+
+
+@pytest.mark.parametrize("command", READERS, ids=" ".join)
+def test_a_damaged_page_is_told_in_two_lines(
+    command: tuple[str, ...], project: Path, heso: Callable
+) -> None:
+    database = project / ".heso" / "heso.db"
+    pages = bytearray(database.read_bytes())
+    pages[8192:] = b"\xff" * (len(pages) - 8192)
+    database.write_bytes(pages)
+    assert _is_told(heso(*command))
+
+
+@pytest.mark.parametrize("command", READERS, ids=" ".join)
+def test_a_receipt_that_is_not_json_is_told_in_two_lines(
+    command: tuple[str, ...], project: Path, heso: Callable
+) -> None:
+    _change(project, "UPDATE ledger SET receipt = x'7b' WHERE position = 3")
+    done = heso(*command)
+    assert done.code != 0
+    assert "Malformed" in done.out or _is_told(done)
+
+
+def test_a_read_that_fails_does_not_talk_of_writing(project: Path, heso: Callable) -> None:
+    (project / ".heso" / "heso.db").write_bytes(b"this is no database at all" * 100)
+    assert "nothing was written" not in heso("log").err
+    assert "run `heso doctor`" not in heso("doctor").out
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("verify", "--audit")], ids=" ".join)
+def test_a_changed_last_entry_breaks_the_audit_chain(
+    command: tuple[str, ...], project: Path, heso: Callable
+) -> None:
+    """The row keeps its entry's hash; nobody compares it with what the receipt says now."""
+    changed = "CAST(replace(CAST(receipt AS TEXT), 'acme', 'evil') AS BLOB)"
+    _change(project, f"UPDATE ledger SET receipt = {changed} WHERE position = 8")
+    assert heso(*command).code == 1
+
+
+def test_doctor_goes_on_without_a_state_folder(project: Path, heso: Callable) -> None:
+    for file in sorted((project / ".heso").rglob("*"), reverse=True):
+        file.rmdir() if file.is_dir() else file.unlink()
+    (project / ".heso").rmdir()
+    done = heso("doctor")
+    assert done.code == 1
+    assert "run `heso init`" in done.out
+    assert done.err == ""
+
+
+def test_a_pinned_operator_is_never_ignored(project: Path, heso: Callable) -> None:
+    assert heso("verify", "--audit", "--operator", STRANGER).code != 0
+
+
+@pytest.mark.parametrize("count", ["99999999999999999999", "9223372036854775808"])
+def test_a_limit_beyond_64_bits_is_a_limit(count: str, project: Path, heso: Callable) -> None:
+    assert heso("log", "-n", count).code in (0, 64)
+
+
+@pytest.mark.parametrize("command", ["init", "doctor"])
+def test_a_gitignore_in_another_encoding_is_read(
+    command: str, project: Path, heso: Callable
+) -> None:
+    (project / ".gitignore").write_bytes(b"caf\xe9\n.heso/\n")
+    assert heso(command).code == 0
+
+
+def test_the_demo_refuses_a_folder_with_a_policy_in_another_encoding(
+    here: Path, heso: Callable
+) -> None:
+    (here / "heso.toml").write_bytes(b"# caf\xe9\n")
+    assert _is_told(heso("demo", "."))
+
+
+@pytest.mark.parametrize(
+    "pair", [("HESO_KEY_PASSPHRASE", "secret"), ("HESO_BLOCKING", "false")], ids=lambda p: p[0]
+)
+def test_the_demo_does_not_depend_on_the_surroundings(
+    pair: tuple[str, str], heso: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(*pair)
+    assert heso("demo", "stage").code == 0
+
+
+@pytest.mark.parametrize("name", ["workflow", "account"])
+def test_the_environment_goes_before_the_file(
+    name: str, project: Path, heso: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"HESO_{name.upper()}", "another")
+    done = heso("doctor")
+    assert "is not a known key" not in done.out
+    assert done.code == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "case = 3",
+        "case = [1]",
+        '[[case]]\nname = "odd"\nexpect = "allow"\naction = 3',
+        '[[case]]\nname = "odd"\nexpect = "allow"\naction = { verb = "fly" }',
+    ],
+)
+def test_a_case_that_is_no_case_is_named_and_fails(
+    text: str, project: Path, heso: Callable
+) -> None:
+    (project / "heso_policy_tests.toml").write_text(text, "utf-8")
+    done = heso("policy", "test")
+    assert done.code == 1
+    assert "odd" in done.out + done.err or "case" in done.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("policy", "explain", '{"verb":"fly"}'),
+        ("policy", "explain", '{"verb":'),
+        ("doctor", "--project", "."),
+    ],
+    ids=lambda command: command[-1],
+)
+def test_every_error_says_what_to_do_next(
+    command: tuple[str, ...], project: Path, heso: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HESO_TIMEOUT", "soon")  # only `doctor` reads it
+    done = heso(*command)
+    assert done.code == 1
+    following = (done.err + done.out).rstrip("\n").rpartition("\n")[2]
+    assert following.startswith(("heso: hint: ", "      "))
+
+
+def test_wrong_usage_shows_what_was_typed_as_text(project: Path, heso: Callable) -> None:
+    done = heso("log", "--od\x1b[2Jd\nheso: hint: do something else\u202e")
+    assert done.code == 64
+    assert "\x1b" not in done.err
+    assert len(done.err.splitlines()) == 2
+
+
+def test_a_receipt_may_come_through_a_named_pipe(
+    project: Path, program: Path, heso: Callable
+) -> None:
+    """As in `heso verify <(curl ...)`."""
+    (project / "r.json").write_text(heso("log", "--json", "-n", "1").out, "utf-8")
+    done = subprocess.run(
+        ["bash", "-c", f"'{program}' verify <(cat r.json)"], capture_output=True, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_a_terminal_without_unicode_is_served(project: Path, program: Path) -> None:
+    with (project / "heso.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[[rule]]\nid = "föhn"\norder = 99\nverb = "delete"\ndecision = "block"\n')
+    done = subprocess.run(
+        [str(program), "policy", "check"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+
+
+def test_a_folder_whose_name_is_not_utf8_is_served(here: Path, program: Path) -> None:
+    folder = os.fsencode(here) + b"/caf\xe9"
+    done = subprocess.run([str(program), "init", folder], capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+
+
+@pytest.mark.parametrize("command", [("log", "--json"), ("show", "--json"), ("export",)], ids=" ".join)
+def test_json_on_a_terminal_cannot_steer_it(
+    command: tuple[str, ...], project: Path, heso: Callable, on_terminal: Callable
+) -> None:
+    """JSON escapes what lies below U+0020, not 8-bit control characters and text that runs backwards."""
+    hostile = heso("log", "--account", "guest").out.rstrip("\n").rpartition("\t")[2]
+    shown = on_terminal(*command, *([hostile] if command[0] == "show" else []))
+    assert "u001b[2J" in shown
+    assert not [raw for raw in ("\u009b", "\u202e", "\u200b", "\u2028", "\x7f") if raw in shown]
+
+
+def test_following_misses_nothing_that_comes_while_it_starts(
+    project: Path, heso: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receipt committed between the first page and the first look behind it belongs to the second."""
+    from heso.cli import log
+
+    class Stop(Exception):
+        """Ends the command."""
+
+    def stop(seconds: float) -> None:
+        raise Stop
+
+    with open_records(str(project)) as records:
+        printed: list[int] = []
+        monkeypatch.setattr(log, "_print", lambda found, **_: printed.extend(r.position for r in found))
+        monkeypatch.setattr(log.time, "sleep", stop)
+        page = records.newest(8)[:7]  # the ledger as it was, two receipts ago
+        monkeypatch.setattr(type(records), "newest", lambda *_: page)
+        with pytest.raises(Stop):
+            heso("log", "--follow")
+    assert printed == list(range(1, 9))
