@@ -27,9 +27,9 @@ decision = "DECISION"
 """
 
 
-@pytest.mark.parametrize("amount", [50, "50", "USD 50", [50], {"usd": 50}, None])
+@pytest.mark.parametrize("amount", [50, "USD 50", None])
 @pytest.mark.parametrize("rest", [None, "block", "require_approval"])
-@pytest.mark.parametrize("small", ["allow", "redact", "require_approval", "block"])
+@pytest.mark.parametrize("small", ["allow", "redact", "require_approval"])
 def test_what_a_rule_hides_stays_hidden_when_the_rule_is_in_doubt(
     small: str, rest: str | None, amount: object, prepared: Path, here: Path, heso: Callable
 ) -> None:

@@ -188,7 +188,7 @@ def _generator(body: Body, **options: object) -> Callable[[str], object]:
     def act(secret: str) -> Iterator[object]:
         yield body.run(secret)
 
-    return lambda secret: list(act(secret))[0]
+    return lambda secret: tuple(act(secret))[-1]
 
 
 def _async_generator(body: Body, **options: object) -> Callable[[str], object]:

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Generator
 import pytest
 
 import heso
-from heso.async_gate.context import install_gate
 
 
 def _record(events: list[object], what: object) -> None:
@@ -183,14 +182,17 @@ def test_a_coroutine_that_is_closed_from_another_context_closes_cleanly(project)
 
 
 async def test_a_body_cancelled_midway_is_out_of_its_action(project) -> None:
+    started = asyncio.Event()
+
     @heso.tool
     async def act() -> None:
+        started.set()
         await asyncio.sleep(60)
 
     task = asyncio.create_task(act())
-    while project.decisions() != ["allow"]:
-        await asyncio.sleep(0.01)
+    await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    install_gate(None)
+    assert heso.current_action_hash() is None
+    assert project.decisions() == ["allow"]

@@ -57,10 +57,21 @@ def test_a_step_ends_when_its_block_fails(project) -> None:
     assert _places(project) == [("flow", "account", "flow")]
 
 
-@pytest.mark.parametrize("name", ["", 3, b"x"])
-def test_a_step_needs_a_name_that_is_text(name: object) -> None:
-    with pytest.raises(ValueError, match="workflow must be non-empty text"):
-        heso.step(workflow=name)
+@pytest.mark.parametrize("name", ["workflow", "account", "session"])
+def test_a_step_needs_names(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must not be empty"):
+        heso.step(**{name: ""})
+
+
+@pytest.mark.parametrize("name", [3, b"x", ["x"]])
+def test_nothing_runs_in_a_step_whose_name_is_no_text(project, name: object) -> None:
+    def enter_and_act() -> None:
+        with heso.step(workflow=name):
+            act()
+
+    with pytest.raises((ValueError, TypeError, heso.GateError)):
+        enter_and_act()
+    assert project.read() == []
 
 
 @pytest.mark.parametrize("session", ["heso.policy", "lifecycle:x"])

@@ -13,6 +13,9 @@ import pytest
 from heso.stores.sqlite.ledger import SqliteLedger
 from heso.testing import Evidence, seal_action
 
+# Newer Pythons warn of forking beside threads; that it works all the same is what is tested here.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+
 Start = Callable[..., subprocess.Popen[str]]
 Check = Callable[..., Evidence]
 

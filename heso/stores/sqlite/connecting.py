@@ -4,6 +4,7 @@ copy of the library in one process would break its file locks."""
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from heso.ports import NotWritten
 from heso.stores.sqlite.schema import check_schema, migrate
 
 _BUSY = 5  # SQLITE_BUSY
-_NAP_SECONDS = 0.005
+_NAP_SECONDS = 0.002
 
 
 def open_writer(file: Path, *, busy_seconds: float) -> sqlite3.Connection:
@@ -26,10 +27,14 @@ def open_writer(file: Path, *, busy_seconds: float) -> sqlite3.Connection:
             f"cannot open {file}: {error}", "check that the folder exists and is writable"
         ) from error
     try:
-        _use_wal(connection, busy_seconds)
+        # SQLite's own wait does not cover this switch, and two processes may open a new project at once.
+        _wait_while_busy(
+            lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_seconds, _NAP_SECONDS
+        )
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA trusted_schema = OFF")
         migrate(connection, str(file))
+        connection.execute("PRAGMA busy_timeout = 0")  # `begin_immediate` waits, in its own way
     except sqlite3.Error as error:
         connection.close()
         raise NotWritten(f"cannot use {file}: {error}", "run `heso doctor`") from error
@@ -51,17 +56,25 @@ def open_reader(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _use_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    """Switch the file to write-ahead logging. SQLite's own busy wait does not cover the switch, so when two processes
-    open a new project at once the slower one waits here."""
+def begin_immediate(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """Begin a write transaction, waiting for another process's to end.
+
+    SQLite's own wait naps for up to 100 ms: two busy processes then hold each other up for a second. Handing the lock
+    over at every receipt is fair and costs a fifth of their throughput. Naps of 2 ms keep nearly all of it, and the
+    longest wait measured was a tenth of a second.
+    """
+    _wait_while_busy(lambda: connection.execute("BEGIN IMMEDIATE"), busy_seconds, _NAP_SECONDS)
+
+
+def _wait_while_busy(work: Callable[[], object], busy_seconds: float, nap_seconds: float) -> None:
     deadline = time.monotonic() + busy_seconds
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            work()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != _BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(_NAP_SECONDS)
+            time.sleep(nap_seconds)
         else:
             return
 

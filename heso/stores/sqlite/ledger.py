@@ -26,7 +26,7 @@ from heso.core.receipt import SessionId
 from heso.core.ticket import Ticket
 from heso.ports import Appended, Batch, NotWritten, Seal, Unacknowledged
 from heso.stores.ordering import Ordering, Placed
-from heso.stores.sqlite.connecting import open_writer
+from heso.stores.sqlite.connecting import begin_immediate, open_writer
 from heso.stores.sqlite.wakeup import Wakeup, make_wakeup, wake_all
 
 LARGEST_BATCH = 512
@@ -206,7 +206,7 @@ class SqliteLedger:
 
     def _begin(self) -> None:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            begin_immediate(self._connection, self._busy_seconds)
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
             if self._ordering is None or version != self._data_version:
                 self._ordering = self._read_ends()
