@@ -35,7 +35,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 _BLOCK = re.compile(
-    r"(?P<skip><!-- not run: .+? -->\s*)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.M | re.S
+    r"(?P<skip><!-- not run: .+? -->\s*)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 _SHELL = frozenset("|<>;&*")
@@ -124,7 +125,7 @@ def _write_file(block: Block, folder: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_relative_links_lead_somewhere(page: Path) -> None:
-    for link in _LINK.findall(re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.S)):
+    for link in _LINK.findall(re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)):
         if "://" in link:
             continue
         path, _, heading = link.partition("#")
@@ -135,7 +136,7 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 
 
 def _anchors(page: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.M)
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -156,12 +157,12 @@ PARSERS = dict(_parsers())
 @pytest.mark.parametrize("command", PARSERS)
 def test_the_reference_has_every_command_and_exactly_its_options(command: str) -> None:
     text = (ROOT / "docs/reference/cli.md").read_text("utf-8")
-    section = re.search(rf"^## `{command}`\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    section = re.search(rf"^## `{command}`\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert section, f"no section for {command}"
     actions = PARSERS[command]._actions
     ours = {word for action in actions for word in action.option_strings} - {"-h", "--help"}
-    rows = "\n".join(re.findall(r"^\| `(.+?)` \|", section[1], re.M))
-    assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", rows)) == ours
+    rows = "\n".join(re.findall(r"^\| (`.+?`) \| ", section[1], re.MULTILINE)).replace("\\|", "|")
+    assert set(re.findall(r"(?<=`)--?[a-z][a-z-]*", rows)) == ours
     for action in actions:
         if not action.option_strings:
             assert str(action.metavar) in rows

@@ -42,7 +42,7 @@ def check_ledger(
     (3) every session is a Valid chain, and each record names its receipt's session
     (4) the audit chain is Valid, and each entry is about its receipt
     (5) every policy entry has the text it names
-    (6) every hash in `acknowledged` is there, once
+    (6) every hash in `acknowledged` is there, and nobody else was told the same one
     """
     kept = list(records.read())
     if [record.position for record in kept] != list(range(len(kept))):  # (1)
@@ -106,6 +106,9 @@ def _check_policies(records: Records, contents: Sequence[dict[str, Any]]) -> Non
 def _check_acknowledged(hashes: Sequence[Digest], acknowledged: Iterable[str]) -> None:
     if len(set(hashes)) != len(hashes):
         raise LedgerBroken("a receipt is there twice")
-    missing = set(acknowledged).difference(hashes)
+    told = list(acknowledged)
+    if len(set(told)) != len(told):
+        raise LedgerBroken("one receipt was acknowledged to two callers")
+    missing = set(told).difference(hashes)
     if missing:
         raise LedgerBroken(f"{len(missing)} acknowledged receipts are not there")

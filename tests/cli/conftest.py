@@ -163,7 +163,9 @@ def on_terminal(program: Path, here: Path) -> Callable[..., str]:
     """Run the real program with a terminal for its answers and talk; what the terminal got."""
 
     def run(*arguments: str) -> str:
-        return _run_on_terminal([str(program), *arguments], here, {**os.environ, "TERM": "xterm", "COLUMNS": "600"})
+        return _run_on_terminal(
+            [str(program), *arguments], here, {**os.environ, "TERM": "xterm", "COLUMNS": "600"}
+        )
 
     return run
 

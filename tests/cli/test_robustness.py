@@ -60,8 +60,11 @@ def test_a_changed_last_entry_breaks_the_audit_chain(
     command: tuple[str, ...], project: Path, heso: Callable
 ) -> None:
     """The row keeps its entry's hash; nobody compares it with what the receipt says now."""
-    changed = "CAST(replace(CAST(receipt AS TEXT), 'acme', 'evil') AS BLOB)"
-    _change(project, f"UPDATE ledger SET receipt = {changed} WHERE position = 8")
+    _change(
+        project,
+        "UPDATE ledger SET receipt = CAST(replace(CAST(receipt AS TEXT), 'acme', 'evil') AS BLOB)"
+        " WHERE position = 8",
+    )
     assert heso(*command).code == 1
 
 
@@ -192,7 +195,9 @@ def test_a_folder_whose_name_is_not_utf8_is_served(here: Path, program: Path) ->
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
 
 
-@pytest.mark.parametrize("command", [("log", "--json"), ("show", "--json"), ("export",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [("log", "--json"), ("show", "--json"), ("export",)], ids=" ".join
+)
 def test_json_on_a_terminal_cannot_steer_it(
     command: tuple[str, ...], project: Path, heso: Callable, on_terminal: Callable
 ) -> None:
@@ -217,7 +222,9 @@ def test_following_misses_nothing_that_comes_while_it_starts(
 
     with open_records(str(project)) as records:
         printed: list[int] = []
-        monkeypatch.setattr(log, "_print", lambda found, **_: printed.extend(r.position for r in found))
+        monkeypatch.setattr(
+            log, "_print", lambda found, **_: printed.extend(r.position for r in found)
+        )
         monkeypatch.setattr(log.time, "sleep", stop)
         page = records.newest(8)[:7]  # the ledger as it was, two receipts ago
         monkeypatch.setattr(type(records), "newest", lambda *_: page)

@@ -36,6 +36,7 @@ class Script:
         self._names: dict[str, str] = {}
         self._stdin = b""
         self._last = None
+        self._negated = False
 
     def play(self, text: str) -> None:
         commands, *files = _FILE.split(text)
@@ -45,10 +46,10 @@ class Script:
             words = shlex.split(self._fill(line), comments=True)
             if not words:
                 continue
-            negated = words[0] == "!"
-            name, *rest = words[negated:]
+            self._negated = words[0] == "!"
+            name, *rest = words[self._negated :]
             try:
-                getattr(self, f"do_{name}")(*rest, negated=negated)
+                getattr(self, f"do_{name}")(*rest)
             except Exception as error:
                 error.add_note(f"line {number}: {line}\n{self._last}")
                 raise
@@ -57,59 +58,59 @@ class Script:
         escape = re.escape if re.match(r"(! )?std(out|err)", line) else str
         return re.sub(r"\$([A-Z]+)", lambda m: escape(self._names.get(m[1], m[0])), line)
 
-    def do_heso(self, *words: str, negated: bool) -> None:
+    def do_heso(self, *words: str) -> None:
         self._last = done = self._run(*words, stdin=self._stdin)
         self._stdin = b""
-        assert (done.code != 0) is negated
+        assert (done.code != 0) is self._negated
         if "heso: error:" in done.err:
             told = done.err[done.err.index("heso: error:") :]
             assert re.fullmatch(r"heso: error: .+\n(heso: hint: .+\n)?", told)
 
-    def do_exit(self, code: str, *, negated: bool) -> None:
+    def do_exit(self, code: str) -> None:
         assert self._last.code == int(code)
 
-    def do_lines(self, count: str, *, negated: bool) -> None:
+    def do_lines(self, count: str) -> None:
         assert self._last.out.count("\n") == int(count)
 
-    def do_stdout(self, pattern: str, *, negated: bool) -> None:
-        assert bool(re.search(pattern, self._last.out, re.MULTILINE)) is not negated, pattern
+    def do_stdout(self, pattern: str) -> None:
+        assert bool(re.search(pattern, self._last.out, re.MULTILINE)) is not self._negated, pattern
 
-    def do_stderr(self, pattern: str, *, negated: bool) -> None:
-        assert bool(re.search(pattern, self._last.err, re.MULTILINE)) is not negated, pattern
+    def do_stderr(self, pattern: str) -> None:
+        assert bool(re.search(pattern, self._last.err, re.MULTILINE)) is not self._negated, pattern
 
-    def do_take(self, name: str, pattern: str, *, negated: bool) -> None:
+    def do_take(self, name: str, pattern: str) -> None:
         found = re.search(pattern, self._last.out, re.MULTILINE)
         assert found, pattern
         self._names[name] = found[1]
 
-    def do_project(self, *, negated: bool) -> None:
+    def do_project(self) -> None:
         shutil.copytree(self._prepared, self._here, dirs_exist_ok=True)
 
-    def do_save(self, name: str, *, negated: bool) -> None:
+    def do_save(self, name: str) -> None:
         (self._here / name).write_text(self._last.out, "utf-8")
 
-    def do_stdin(self, name: str, *, negated: bool) -> None:
+    def do_stdin(self, name: str) -> None:
         self._stdin = (self._here / name).read_bytes()
 
-    def do_edit(self, name: str, old: str, new: str, *, negated: bool) -> None:
+    def do_edit(self, name: str, old: str, new: str) -> None:
         before = (self._here / name).read_text("utf-8")
         assert old in before
         (self._here / name).write_text(before.replace(old, new, 1), "utf-8")
 
-    def do_mode(self, name: str, mode: str, *, negated: bool) -> None:
+    def do_mode(self, name: str, mode: str) -> None:
         (self._here / name).chmod(int(mode, 8))
 
-    def do_rm(self, name: str, *, negated: bool) -> None:
+    def do_rm(self, name: str) -> None:
         path = self._here / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def do_env(self, pair: str, *, negated: bool) -> None:
+    def do_env(self, pair: str) -> None:
         self._setenv(*pair.split("=", 1))
 
-    def do_exists(self, name: str, *, negated: bool) -> None:
-        assert (self._here / name).exists() is not negated
+    def do_exists(self, name: str) -> None:
+        assert (self._here / name).exists() is not self._negated
 
-    def do_sql(self, statement: str, *, negated: bool) -> None:
+    def do_sql(self, statement: str) -> None:
         with closing(sqlite3.connect(self._here / ".heso" / "heso.db")) as connection, connection:
             connection.execute("DROP TRIGGER IF EXISTS ledger_stays")
             connection.execute("DROP TRIGGER IF EXISTS ledger_keeps")

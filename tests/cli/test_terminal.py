@@ -73,7 +73,9 @@ def test_hostile_policies_and_actions_are_shown_as_text(
         "utf-8",
     )
     (here / "actions.jsonl").write_text(
-        json.dumps({"verb": "tool_call", "tool_name": "t\x1b[2J", "fields": {"f\u009b": "\x07\u200b"}})
+        json.dumps(
+            {"verb": "tool_call", "tool_name": "t\x1b[2J", "fields": {"f\u009b": "\x07\u200b"}}
+        )
     )
     for command in (
         ("policy", "check"),
@@ -88,7 +90,9 @@ def test_hostile_policies_and_actions_are_shown_as_text(
 def test_hostile_file_names_and_receipts_are_shown_as_text(
     here: Path, on_terminal: Callable
 ) -> None:
-    (here / "x.json").write_text('{"alg":"\\u001b[2J\\u202e","content":{},"signatures":[]}', "utf-8")
+    (here / "x.json").write_text(
+        '{"alg":"\\u001b[2J\\u202e","content":{},"signatures":[]}', "utf-8"
+    )
     (here / "y.json").write_text('{"\\u001b[2J\\u202e":1}', "utf-8")
     for command in (
         ("verify", "x.json"),

@@ -38,8 +38,12 @@ def test_a_caller_overtaken_by_close_is_refused(ledger: SqliteLedger, is_async: 
 
     ledger.append_inline(seal_action())
     ledger._jobs = _TooLate(ledger.close)
-    with pytest.raises(NotWritten):
-        asyncio.run(append()) if is_async else ledger.append_inline(seal_action())
+    try:
+        with pytest.raises(NotWritten):
+            asyncio.run(append()) if is_async else ledger.append_inline(seal_action())
+    finally:
+        if ledger._thread is not None:
+            ledger._thread.join(1)
 
 
 def test_closing_twice_is_closing_once_and_then_nothing_is_written(

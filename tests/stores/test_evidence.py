@@ -106,6 +106,9 @@ def test_another_operator_a_lost_receipt_and_a_lost_policy_are_found() -> None:
         check_ledger(ledger, operator=FakeSigner(2).public_key)
     with pytest.raises(LedgerBroken, match="1 acknowledged receipts are not there"):
         check_ledger(ledger, acknowledged=["0" * 64])
+    told = ledger.append_inline(seal_action("a"))[0].receipt.action_hash
+    with pytest.raises(LedgerBroken, match="acknowledged to two callers"):
+        check_ledger(ledger, acknowledged=[told, told])
     ledger._policies.clear()
     with pytest.raises(LedgerBroken, match="the text of policy"):
         check_ledger(ledger)

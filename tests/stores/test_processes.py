@@ -139,32 +139,67 @@ def test_a_forked_child_may_close_its_ledger(ledger: SqliteLedger, check: Check)
     assert check().sessions == {"session": 2}
 
 
-def test_a_forked_child_keeps_what_it_was_told_when_its_parent_closes_first(
-    database: Path, check: Check
+_LEAVE = """
+import os, sys
+from pathlib import Path
+from heso.stores.sqlite.ledger import SqliteLedger
+from heso.testing import seal_action
+ledger = SqliteLedger(Path(sys.argv[1]))
+ledger.append_inline(seal_action())
+ready, gone = os.pipe(), os.pipe()
+if os.fork() == 0:
+    os.close(gone[1])
+    ledger.append_inline(seal_action())
+    os.write(ready[1], b".")
+    os.read(gone[0], 1)  # until the parent is gone
+    for _ in range(5):
+        seal = seal_action(fields={"by": "child"})
+        print(ledger.append_inline(seal)[0].receipt.action_hash, flush=True)
+    os._exit(0)
+os.read(ready[0], 1)
+"""
+
+
+@pytest.mark.parametrize(
+    "end", ["sys.exit()", "os._exit(0)", "ledger.close(); os.close(gone[1]); os.wait()"]
+)
+def test_a_forked_child_keeps_what_it_was_told_when_its_parent_leaves_first(
+    database: Path, check: Check, end: str
 ) -> None:
-    """As a daemon does: the parent opens the project, forks, and goes away."""
-    program = (
-        "import os, sys; from pathlib import Path\n"
-        "from heso.stores.sqlite.ledger import SqliteLedger\n"
-        "from heso.testing import seal_action\n"
-        "ledger = SqliteLedger(Path(sys.argv[1]))\n"
-        "ready, go = os.pipe(), os.pipe()\n"
-        "child = os.fork()\n"
-        "if child == 0:\n"
-        "    ledger.append_inline(seal_action())\n"
-        "    os.write(ready[1], b'.')\n"
-        "    os.read(go[0], 1)\n"
-        "    for _ in range(5):\n"
-        "        print(ledger.append_inline(seal_action())[0].receipt.action_hash, flush=True)\n"
-        "    os._exit(0)\n"
-        "os.read(ready[0], 1)\n"
-        "ledger.close()\n"
-        "os.write(go[1], b'.')\n"
-        "os.waitpid(child, 0)\n"
-    )
+    """As daemons do: the parent opens the project, forks, and goes away."""
     run = subprocess.run(
-        [sys.executable, "-c", program, str(database)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", _LEAVE + end, str(database)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
     )
     acknowledged = run.stdout.split()
     assert len(acknowledged) == 5
+    check(acknowledged=acknowledged)
+
+
+def test_a_forked_child_and_a_newcomer_never_fork_the_ledger(database: Path, check: Check) -> None:
+    """The parent has left; somebody else opens the project while the child goes on."""
+    newcomer = "[sys.executable, '-c', sys.argv[2], *sys.argv[1:]]"
+    program = _LEAVE.replace(
+        "    for _ in range(5):\n",
+        f"    import subprocess; subprocess.run({newcomer}, check=True)\n    for _ in range(5):\n",
+    )
+    append = (
+        "import sys; from pathlib import Path; from heso.testing import seal_action\n"
+        "from heso.stores.sqlite.ledger import SqliteLedger\n"
+        "ledger = SqliteLedger(Path(sys.argv[1]))\n"
+        "for _ in range(5):\n"
+        "    print(ledger.append_inline(seal_action())[0].receipt.action_hash, flush=True)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program + "sys.exit()", str(database), append],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    acknowledged = run.stdout.split()
+    assert len(acknowledged) == 10
     check(acknowledged=acknowledged)

@@ -80,7 +80,8 @@ class SqliteLedger:
         self._thread: threading.Thread | None = None
         self._ordering: Ordering | None = None
         self._data_version = -1
-        self._stopped_by: str = ""
+        self._stopped_by = ""
+        self._is_shut = False
 
     def append_inline(self, seal: Seal) -> tuple[Appended, ...]:
         self._refuse_if_closed()
@@ -103,9 +104,7 @@ class SqliteLedger:
         wakeup = make_wakeup()
         job = _Job(seal, wakeup)
         self._jobs.append(job)
-        if not self._is_ringing:
-            self._is_ringing = True
-            self._ring()
+        self._ring()
         await wakeup.wait()
         return job.outcome()
 
@@ -123,11 +122,21 @@ class SqliteLedger:
             self._bell.put(False)
             thread.join(self._busy_seconds)
         with self._turn:
+            self._is_shut = True  # before the last look: whoever leaves a job after it sees this
             while self._jobs:
                 self._commit_waiting()
             self._connection.close()
+            self._stopped_by = "it is closed"
 
     def _ring(self) -> None:
+        """Have the jobs that tasks left committed: by the thread, or here when it is gone."""
+        if self._is_shut:
+            with self._turn:
+                self._commit_waiting()
+            return
+        if self._is_ringing:
+            return
+        self._is_ringing = True
         if self._thread is None:
             with self._turn:
                 if self._thread is None:
@@ -266,10 +275,17 @@ class SqliteLedger:
                 self._connection.execute(_INSERT_TICKET, _ticket_row(job.batch.ticket))
 
 
-def _fail(jobs: list[_Job], error: BaseException) -> None:
+def _fail(jobs: list[_Job], error: NotWritten | Unacknowledged) -> None:
+    """Each caller gets an error of its own: raising one in two threads would mix up their tracebacks."""
     for job in jobs:
         job.rows = ()
-        job.error = job.error or error
+        if job.error is None:
+            match error:
+                case NotWritten(why=why, next_step=next_step):
+                    job.error = NotWritten(why, next_step)
+                case Unacknowledged(why=why):
+                    job.error = Unacknowledged(why)
+            job.error.__cause__ = error.__cause__
 
 
 def _row(placed: Placed) -> tuple[object, ...]:
