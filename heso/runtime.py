@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from heso.async_gate.context import Step, install_gate, installed_gate
+from heso.async_gate.context import Step
+from heso.async_gate.door import install_gate, installed_gate
 from heso.async_gate.errors import GateError
 from heso.async_gate.pipeline import Gate, Permit
 from heso.async_gate.stages import Call

@@ -22,7 +22,7 @@ import pytest
 
 import heso
 from heso import settings
-from heso.async_gate.context import installed_gate
+from heso.async_gate.door import installed_gate
 from heso.cli import main
 from heso.cli.arguments import COMMANDS
 from heso.core.receipt import Verb

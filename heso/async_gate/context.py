@@ -1,14 +1,11 @@
-"""What is going on around a gated call: the step it belongs to, the action it is, the gate it goes through."""
+"""What is going on around a gated call: the step it belongs to, and the action it is."""
 
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from heso.core.encoding import Digest
-
-if TYPE_CHECKING:
-    from heso.async_gate.pipeline import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +83,3 @@ class step:  # noqa: N801  # used as `with heso.step(...)`, like contextlib's
         trace: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, trace)
-
-
-class _Installed:
-    gate: "Gate | None" = None
-
-
-def install_gate(gate: "Gate | None") -> None:
-    """Make `gate` the process's gate; None closes the door."""
-    _Installed.gate = gate
-
-
-def installed_gate() -> "Gate | None":
-    return _Installed.gate

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from heso.async_gate.binding import Binder
-from heso.async_gate.context import enter_action, installed_gate, leave_action
+from heso.async_gate.context import enter_action, leave_action
+from heso.async_gate.door import installed_gate
 from heso.async_gate.errors import GateError
 from heso.async_gate.pipeline import Gate, Permit
 from heso.async_gate.snapshot import Unfit, snapshot_fields

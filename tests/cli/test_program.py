@@ -145,24 +145,3 @@ def test_a_beginning_that_several_hashes_share_names_them(project: Path, heso: C
     assert heso("verify", shared[0]).code == 1
     chains = heso("verify", "--chain")  # more than a thousand: on every core
     assert (chains.code, "session shop: Valid (1506 in order)" in chains.out) == (0, True)
-
-
-def test_the_demo_plays_verifies_and_plays_again(here: Path, heso: Callable) -> None:
-    for _ in range(2):
-        done = heso("demo", "stage")
-        assert done.code == 0
-        assert [line[0] for line in done.out.splitlines() if line[:1].isdigit()] == list("123456")
-        assert "BlockedError send is blocked by rule 'no-leaks'" in done.out
-        assert "SuspendedError delete_customers waits for approval" in done.out
-        assert "edited to say 4 instead of 40: HashMismatch" in done.out
-        assert "heso: try next:" in done.err
-        assert "\x1b" not in done.out
-    assert heso("verify", "--chain", "--project", "stage").code == 0
-
-
-def test_the_demo_leaves_other_projects_alone(project: Path, heso: Callable) -> None:
-    before = (project / "heso.toml").read_bytes()
-    done = heso("demo", ".")
-    assert done.code == 1
-    assert "is somebody's policy" in done.err
-    assert (project / "heso.toml").read_bytes() == before

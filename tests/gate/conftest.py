@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 import heso
-from heso.async_gate.context import Step, install_gate
+from heso.async_gate.context import Step
+from heso.async_gate.door import install_gate
 from heso.async_gate.pipeline import Gate
 from heso.policy.reader import parse_policy
 from heso.stores.reveals import RevealFolder

@@ -114,7 +114,7 @@ def test_a_plain_function_may_call_its_argument_self() -> None:
 def test_a_static_method_may_call_its_argument_self() -> None:
     """It has no receiver: leaving it out would hide it from policy."""
     import heso
-    from heso.async_gate.context import install_gate
+    from heso.async_gate.door import install_gate
 
     class Bank:
         @heso.tool

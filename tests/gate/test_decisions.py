@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 import heso
-from heso.async_gate.context import install_gate
+from heso.async_gate.door import install_gate
 from heso.core.redaction import check_reveals, parse_sidecar
 
 SECRET = "4111-secret-1111"  # noqa: S105  # opens nothing

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import heso
-from heso.async_gate.context import install_gate, installed_gate
+from heso.async_gate.door import install_gate, installed_gate
 from heso.core.errors import Malformed, WrongPassphrase
 from heso.ports import NotWritten
 from heso.project import create_project

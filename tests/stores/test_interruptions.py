@@ -160,3 +160,17 @@ def test_a_second_interrupt_acknowledges_nothing_that_is_not_there(
     if ledger._connection.in_transaction:
         ledger._connection.execute("ROLLBACK")
     check(acknowledged=told)
+
+
+async def test_a_thread_that_could_not_be_started_once_silences_nobody_later(
+    ledger: SqliteLedger, check: Check
+) -> None:
+    before = threading.stack_size(2**46)  # more than any machine has: no thread can start
+    try:
+        with pytest.raises((RuntimeError, StoreError)):
+            await ledger.append(seal_action("refused"))
+    finally:
+        threading.stack_size(before)
+    async with asyncio.timeout(2):
+        await ledger.append(seal_action("alive"))
+    assert check().sessions["alive"] == 1
