@@ -22,7 +22,6 @@ import pytest
 
 import heso
 from heso import settings
-from heso.async_gate.door import installed_gate
 from heso.cli import main
 from heso.cli.arguments import COMMANDS
 from heso.core.receipt import Verb
@@ -70,9 +69,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
     for name in ("heso_bootstrap", "page"):
         sys.modules.pop(name, None)
-    gate = installed_gate()
-    if gate is not None:
-        heso.Runtime(settings=None, gate=gate).close()  # type: ignore[arg-type]  # closing needs none
+    if (folder / "heso.toml").exists():
+        heso.init(folder).close()  # replaces and closes what the page started
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
