@@ -210,6 +210,18 @@ class Unacknowledged(StoreError):
 
 
 @dataclass(eq=False)
+class Unreadable(StoreError):
+    """What is stored cannot be read: a damaged file, or a row that is not what was written."""
+
+    file: str
+    why: str
+    next_step = "restore the file from a backup; exported receipts still verify"
+
+    def __str__(self) -> str:
+        return f"{self.file} cannot be read: {self.why}"
+
+
+@dataclass(eq=False)
 class WrongSchema(StoreError):
     """The file is not one this version can use."""
 

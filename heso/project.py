@@ -105,8 +105,9 @@ def _create(path: Path, text: str) -> bool:
 
 def _ignore(path: Path, line: str) -> bool:
     """Add `line` to a .gitignore unless it is there. True when something was written."""
-    text = path.read_text("utf-8") if path.exists() else ""
-    if line in text.splitlines():
+    text = path.read_bytes() if path.exists() else b""
+    if line.encode() in text.splitlines():
         return False
-    path.write_text(text + ("" if not text or text.endswith("\n") else "\n") + line + "\n", "utf-8")
+    end = b"" if not text or text.endswith(b"\n") else b"\n"
+    path.write_bytes(text + end + line.encode() + b"\n")
     return True

@@ -48,7 +48,7 @@ class SettingsError(HesoError):
 
     name: str
     why: str
-    next_step: str = ""
+    next_step: str = "see the table of settings in docs/reference/settings.md"
 
     def __str__(self) -> str:
         return f"{self.name} {self.why}"
@@ -92,13 +92,13 @@ def read_settings(
     root = find_root(environment, here, project_root)
     policy_text = _read_policy(root)
     table = _project_table(policy_text, str(root / POLICY_FILE))
+    written_workflow = table.text("workflow", root.name or "default")
+    written_account = table.text("account", "default")
     settings = Settings(
         root=root,
         policy_text=policy_text,
-        workflow=workflow
-        or environment.get("HESO_WORKFLOW")
-        or table.text("workflow", root.name or "default"),
-        account=account or environment.get("HESO_ACCOUNT") or table.text("account", "default"),
+        workflow=workflow or environment.get("HESO_WORKFLOW") or written_workflow,
+        account=account or environment.get("HESO_ACCOUNT") or written_account,
         is_blocking=_first(
             blocking, _truth(environment, "HESO_BLOCKING"), table.flag("blocking", default=True)
         ),
@@ -126,9 +126,7 @@ def find_root(environment: Mapping[str, str], here: Path, project_root: str | Pa
         if (folder / POLICY_FILE).is_file():
             return folder
     raise SettingsError(
-        "project_root",
-        f"is not set, and no {POLICY_FILE} was found upward of {start}",
-        "run `heso init`",
+        "no project:", f"there is no {POLICY_FILE} in {start} or above it", "run `heso init`"
     )
 
 

@@ -14,10 +14,10 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 class Binder:
     """Binds calls of one function. Made once, when the function is decorated."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, is_static: bool = False) -> None:
         self._signature = inspect.signature(function)
         parameters = list(self._signature.parameters.values())
-        self._receiver = _receiver(function, parameters)
+        self._receiver = "" if is_static else _receiver(function, parameters)
         self._is_plain = all(p.kind not in _VARIADIC for p in parameters)
         self._positional = tuple(p.name for p in parameters if p.kind in _POSITIONAL)
         self._positional_only = frozenset(

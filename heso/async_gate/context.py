@@ -1,5 +1,6 @@
 """What is going on around a gated call: the step it belongs to, and the action it is."""
 
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import TracebackType
@@ -15,6 +16,7 @@ class Step:
     workflow: str | None = None
     account: str | None = None
     session: str | None = None
+    outer: "Step | None" = None
 
 
 _NOWHERE = Step()
@@ -36,7 +38,8 @@ def enter_action(action_hash: Digest) -> Token[Digest | None]:
 
 
 def leave_action(token: Token[Digest | None]) -> None:
-    _action.reset(token)
+    with suppress(ValueError):  # closed from another context, which never entered
+        _action.reset(token)
 
 
 class step:  # noqa: N801  # used as `with heso.step(...)`, like contextlib's
@@ -53,7 +56,6 @@ class step:  # noqa: N801  # used as `with heso.step(...)`, like contextlib's
             if value == "":
                 raise ValueError(f"{name} must not be empty")
         self._wanted = Step(workflow, account, session)
-        self._tokens: list[Token[Step]] = []
 
     def __enter__(self) -> Self:
         outer, wanted = _step.get(), self._wanted
@@ -61,8 +63,9 @@ class step:  # noqa: N801  # used as `with heso.step(...)`, like contextlib's
             wanted.workflow or outer.workflow,
             wanted.account or outer.account,
             wanted.session or (None if wanted.workflow else outer.session),
+            outer,
         )
-        self._tokens.append(_step.set(inner))
+        _step.set(inner)
         return self
 
     def __exit__(
@@ -71,7 +74,7 @@ class step:  # noqa: N801  # used as `with heso.step(...)`, like contextlib's
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _step.reset(self._tokens.pop())
+        _step.set(_step.get().outer or _NOWHERE)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

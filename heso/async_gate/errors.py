@@ -15,7 +15,9 @@ class BlockedError(HesoError):
     reason: str
     action_hash: Digest
 
-    next_step = "see `heso show` with the action hash, or change the policy"
+    @property
+    def next_step(self) -> str:  # type: ignore[override]  # it names this very action
+        return f"see heso show {self.action_hash[:12]}, or change the policy"
 
     def __str__(self) -> str:
         return f"{self.tool} is blocked by rule {self.rule_id!r}: {self.reason}"
@@ -35,7 +37,7 @@ class SuspendedError(HesoError):
 
     @property
     def next_step(self) -> str:  # type: ignore[override]  # it names this very action
-        return f"have it reviewed: heso show {self.action_hash[:12]}"
+        return f"see it with heso show {self.action_hash[:12]}"
 
     def __str__(self) -> str:
         return (

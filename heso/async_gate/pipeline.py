@@ -67,12 +67,12 @@ class Gate:
             evaluated = self._evaluate(call)
             if evaluated.redacted.record is not None:
                 await _in_thread(lambda: self._keep_reveals(evaluated))
-            appended = await self.ledger.append(self._seal(evaluated))
+            permit = _permit(evaluated, await self.ledger.append(self._seal(evaluated)))
         except GateError:
             raise
         except Exception as error:
             raise _as_gate_error(call, error) from error
-        return _conclude(evaluated, appended)
+        return _conclude(evaluated, permit)
 
     def admit_inline(self, call: Call) -> Permit:
         """The same, in the calling thread."""
@@ -80,12 +80,12 @@ class Gate:
             evaluated = self._evaluate(call)
             if evaluated.redacted.record is not None:
                 self._keep_reveals(evaluated)
-            appended = self.ledger.append_inline(self._seal(evaluated))
+            permit = _permit(evaluated, self.ledger.append_inline(self._seal(evaluated)))
         except GateError:
             raise
         except Exception as error:
             raise _as_gate_error(call, error) from error
-        return _conclude(evaluated, appended)
+        return _conclude(evaluated, permit)
 
     def peek(self, call: Call) -> Outcome:
         """What policy would say now. Writes nothing, asks nobody."""
@@ -130,10 +130,13 @@ class Gate:
             )
 
 
-def _conclude(evaluated: Evaluated, appended: tuple[Appended, ...]) -> Permit:
-    """The receipt is on disk: either the body may run, or the caller is told why not."""
+def _permit(evaluated: Evaluated, appended: tuple[Appended, ...]) -> Permit:
     receipt = admission_of(evaluated, tuple(one.receipt for one in appended))
-    permit = Permit(receipt=receipt, outcome=evaluated.outcome, captured=evaluated.captured)
+    return Permit(receipt=receipt, outcome=evaluated.outcome, captured=evaluated.captured)
+
+
+def _conclude(evaluated: Evaluated, permit: Permit) -> Permit:
+    """The receipt is on disk: either the body may run, or the caller is told why not."""
     if evaluated.is_observed:
         return permit
     tool = evaluated.captured.action.tool_name
@@ -142,12 +145,12 @@ def _conclude(evaluated: Evaluated, appended: tuple[Appended, ...]) -> Permit:
         case Allow() | Redact():
             return permit
         case Block():
-            raise BlockedError(tool, outcome.rule_id, outcome.display, receipt.action_hash)
+            raise BlockedError(tool, outcome.rule_id, outcome.display, permit.action_hash)
         case RequireApproval():
             expires_at = (
                 "" if evaluated.request is None else format_instant(evaluated.request.expires_at)
             )
-            raise SuspendedError(tool, receipt.action_hash, outcome.rule_id, expires_at)
+            raise SuspendedError(tool, permit.action_hash, outcome.rule_id, expires_at)
         case _:
             assert_never(outcome.decision)
 

@@ -7,15 +7,17 @@ Rule 4: size and depth are bounded while walking, so a huge argument costs a ref
 
 | argument                                   | form                                                     |
 |--------------------------------------------|----------------------------------------------------------|
-| None, bool, str, int up to 2^53, float     | itself; NaN and infinities are refused                   |
+| None, bool, str, int below 2^53, float     | itself; NaN and infinities are refused                   |
 | larger int, Decimal                        | its digits as text                                       |
+| other numbers with `__index__`             | the form of that int                                     |
 | Enum                                       | the form of its value                                    |
 | datetime, date, time, timedelta            | ISO 8601 text                                            |
 | UUID, Path and other path-like objects     | text                                                     |
 | bytes, bytearray, memoryview               | {"$bytes": base64}                                       |
 | list, tuple, named tuple                   | array                                                    |
 | set, frozenset                             | array in order of the elements' canonical bytes          |
-| dict and other mappings                    | object; keys are text, numbers or enums, and must differ |
+| dict and other mappings                    | object; keys are text, int, UUID, date or Enum of these; |
+|                                            | no two may be written alike                              |
 | pydantic model, dataclass, attrs instance  | object of its fields                                     |
 | function, method, class, module            | {"$callable": "module.name"}                             |
 | anything else                              | {"$object": "module.Type"}                               |
@@ -27,6 +29,7 @@ import operator
 import os
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -115,7 +118,8 @@ class _Camera:
         if hasattr(kind, "__attrs_attrs__"):
             return self._attributes(value, [field.name for field in kind.__attrs_attrs__], depth)
         if hasattr(kind, "__index__"):
-            return self.take(operator.index(value), depth)
+            with suppress(TypeError):  # an array has the method, and only one element can use it
+                return self.take(operator.index(value), depth)
         return {"$object": self._text(_name_of(kind))}
 
     def _attributes(self, value: object, names: Iterable[str], depth: int) -> dict[str, object]:
@@ -159,7 +163,7 @@ class _Camera:
         return self._text(_digits(key) if isinstance(key, int) else str(key))
 
     def _bytes(self, value: bytes | bytearray | memoryview) -> dict[str, object]:
-        self._spend(len(value) * 4 // 3)
+        self._spend(memoryview(value).nbytes * 4 // 3)
         return {"$bytes": b64encode(value).decode("ascii")}
 
     def _text(self, text: str) -> str:

@@ -7,7 +7,7 @@ append    Batch     -> Appended    on disk (the ledger's own promise)
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NewType
 
 import orjson
@@ -57,7 +57,7 @@ class Call:
     """
 
     tool_name: str
-    fields: Mapping[str, object]
+    fields: Mapping[str, object] = field(repr=False)
     verb: Verb | str = Verb.TOOL_CALL
     target_host: str | None = None
     redact: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ last two pass the gate once, before their first item.
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
@@ -15,8 +15,9 @@ from heso.async_gate.context import enter_action, leave_action
 from heso.async_gate.door import installed_gate
 from heso.async_gate.errors import GateError
 from heso.async_gate.pipeline import Gate, Permit
-from heso.async_gate.snapshot import Unfit, snapshot_fields
+from heso.async_gate.snapshot import snapshot_fields
 from heso.async_gate.stages import Call
+from heso.core.canonical import canonical_bytes
 from heso.core.receipt import Verb
 
 P = ParamSpec("P")
@@ -75,8 +76,8 @@ class _Gated:
             return
         try:
             fields, _ = snapshot_fields(call.fields)
-            is_same = fields == permit.captured.action.fields
-        except (Unfit, RuntimeError):
+            is_same = canonical_bytes(fields) == canonical_bytes(permit.captured.action.fields)
+        except Exception:  # noqa: BLE001  # whatever it is, they are not what they were
             is_same = False
         if not is_same:
             why = "its arguments changed while it passed the gate"
@@ -113,7 +114,7 @@ def tool(
     A call raises `BlockedError`, `SuspendedError` or `GateError` before the body runs, else whatever the body does.
     Raises `ValueError` or `TypeError` while decorating when an option is wrong.
     """
-    options = (Verb(verb), tuple(redact), target_host, name)
+    options = (Verb(verb), _paths(redact), target_host, name)
     if function is not None:
         return _decorate(function, *options)
     return lambda wanted: _decorate(wanted, *options)
@@ -137,10 +138,16 @@ def destructive(
     name: str | None = None,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """`tool(verb="delete")`: something that cannot be undone. No policy lets it pass without a person."""
-    options = (Verb.DELETE, tuple(redact), target_host, name)
+    options = (Verb.DELETE, _paths(redact), target_host, name)
     if function is not None:
         return _decorate(function, *options)
     return lambda wanted: _decorate(wanted, *options)
+
+
+def _paths(redact: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(redact, str):  # which would be read as its letters, and hide nothing
+        raise TypeError(f"redact takes a list of paths: redact=[{redact!r}]")
+    return tuple(redact)
 
 
 def _decorate(
@@ -149,9 +156,12 @@ def _decorate(
     redact: tuple[str, ...],
     target_host: TargetHost | None,
     name: str | None,
+    *,
+    is_static: bool = False,
 ) -> Callable[P, R]:
     if isinstance(function, staticmethod | classmethod):
-        inner = _decorate(function.__func__, verb, redact, target_host, name)
+        is_static = isinstance(function, staticmethod)
+        inner = _decorate(function.__func__, verb, redact, target_host, name, is_static=is_static)
         return cast("Callable[P, R]", type(function)(inner))
     if not inspect.isroutine(function):
         raise TypeError(f"heso.tool gates functions and methods, not {type(function).__name__}")
@@ -160,7 +170,7 @@ def _decorate(
         verb=verb,
         redact=redact,
         target_host=target_host,
-        binder=Binder(function),
+        binder=Binder(function, is_static=is_static),
     )
     _refuse_unknown_paths(gated)
     return _dress(_wrapper(function, gated), function)
@@ -282,6 +292,10 @@ def _wrap_async_generator(
                 except BaseException as error:  # noqa: BLE001  # whatever was thrown in belongs to the body
                     advance, argument = body.athrow, error
         finally:
-            await body.aclose()
+            token = enter_action(permit.action_hash)
+            try:
+                await body.aclose()
+            finally:
+                leave_action(token)
 
     return run

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from heso import __version__
+from heso.cli.output import visible
 
 Command = Callable[[], int]
 
@@ -25,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
     """argparse with the exit code of sysexits.h for wrong usage, and errors in this program's form."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(64, f"heso: error: {message}\nheso: hint: {self.prog} --help\n")
+        self.exit(64, f"heso: error: {visible(message)}\nheso: hint: {self.prog} --help\n")
 
 
 def parse_arguments(arguments: Sequence[str]) -> Command:

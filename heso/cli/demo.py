@@ -5,6 +5,7 @@ Every step is checked as it happens; a step that does not go as told ends the de
 
 import argparse
 import asyncio
+import os
 import sqlite3
 import tempfile
 import threading
@@ -29,7 +30,7 @@ from heso.core.verify import verify_receipt
 from heso.ports import Record
 from heso.project import create_project
 from heso.runtime import Runtime, init
-from heso.settings import POLICY_FILE
+from heso.settings import POLICY_FILE, read_passphrase, requires_passphrase
 from heso.stores.reveals import RevealFolder
 from heso.stores.sqlite.records import SqliteRecords
 from heso.stores.sqlite.tickets import SqliteTickets
@@ -78,19 +79,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     root = Path(options.folder or tempfile.mkdtemp(prefix="heso-demo-")).resolve()
-    policy = root / POLICY_FILE
-    if policy.exists() and policy.read_text("utf-8") != _POLICY:
-        return fail(f"{policy} is somebody's policy", "give a folder of its own: heso demo DIR")
+    if root.exists() and any(root.iterdir()) and not _is_ours(root):
+        return fail(f"{root} is not empty", "give a folder of its own: heso demo DIR")
+    passphrase = read_passphrase(os.environ)
+    if passphrase is None and requires_passphrase(os.environ):
+        return fail("a passphrase is required here, and none is set", "set HESO_KEY_PASSPHRASE")
     root.mkdir(parents=True, exist_ok=True)
-    policy.write_text(_POLICY, "utf-8")
-    create_project(root, None)
+    (root / POLICY_FILE).write_text(_POLICY, "utf-8")
+    create_project(root, passphrase)
     with (
         _payment_service() as service,
-        init(root, workflow="demo-agent", account="acme") as runtime,
+        init(root, workflow="demo-agent", account="acme", blocking=True) as runtime,
     ):
         _play(_Stage(root, runtime, service))
     _say_what_next(root)
     return 0
+
+
+def _is_ours(root: Path) -> bool:
+    """Whether an earlier demo made this folder; nobody else's files are ever touched."""
+    policy = root / POLICY_FILE
+    return policy.is_file() and policy.read_bytes() == _POLICY.encode()
 
 
 @dataclass

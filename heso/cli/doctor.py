@@ -102,6 +102,9 @@ def _key(settings: Settings) -> Iterator[Finding]:
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:
+    if not settings.state.is_dir():
+        yield Finding("fail", f"there is no {STATE_FOLDER} folder", "run `heso init`")
+        return
     mode = stat.S_IMODE(settings.state.stat().st_mode)
     if mode & 0o077:
         yield Finding(
@@ -110,7 +113,7 @@ def _folder(settings: Settings) -> Iterator[Finding]:
             f"chmod 700 {settings.state}",
         )
     ignore = settings.root / ".gitignore"
-    if not ignore.exists() or f"{STATE_FOLDER}/" not in ignore.read_text("utf-8").splitlines():
+    if not ignore.exists() or f"{STATE_FOLDER}/".encode() not in ignore.read_bytes().splitlines():
         yield Finding(
             "warn", f".gitignore does not name {STATE_FOLDER}/", "run `heso init`: it adds the line"
         )
@@ -141,6 +144,9 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         return
     try:
         verdict = verify_audit_chain(record.audit_entry for record in records.read())
+    except HesoError as error:
+        yield Finding("fail", str(error), error.next_step)
+        return
     finally:
         records.close()
     if verdict.length is None and verdict.kind != "Empty":

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from heso.cli.arguments import add_project
 from heso.cli.ledger import open_records
-from heso.cli.output import say
+from heso.cli.output import answer_json, fail, is_terminal, say
 from heso.ports import Filter
 
 
@@ -25,10 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.audit and options.session:
+        return fail("--audit is one chain over all sessions", "leave out --session", code=64)
     count = 0
     with open_records(options.project) as records, _out(options.out) as out:
         for record in records.read(Filter(session_id=options.session)):
-            out.write((record.audit_entry if options.audit else record.receipt) + b"\n")
+            line = record.audit_entry if options.audit else record.receipt
+            if options.out is None and is_terminal():
+                answer_json(line.decode())
+            else:
+                out.write(line + b"\n")
             count += 1
     say(f"heso: {count} {'audit entries' if options.audit else 'receipts'}")
     return 0

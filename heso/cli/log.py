@@ -1,12 +1,13 @@
 """`heso log`: the newest receipts, and new ones as they come."""
 
 import argparse
+import sys
 import time
 from collections.abc import Iterable
 
 from heso.cli.arguments import add_project
 from heso.cli.ledger import content_of, decision_of, open_records
-from heso.cli.output import is_terminal, table
+from heso.cli.output import answer_json, is_terminal, table
 from heso.ports import Filter, Record
 from heso.stores.sqlite.records import SqliteRecords
 
@@ -42,15 +43,16 @@ def run(options: argparse.Namespace) -> int:
         decision=options.decision,
     )
     with open_records(options.project) as records:
+        seen = records.count() - 1
         newest = records.newest(max(0, options.limit), wanted)
         _print(newest, as_json=options.json)
         if options.follow:
-            _follow(records, wanted, as_json=options.json)
+            seen = max(seen, newest[-1].position if newest else -1)
+            _follow(records, wanted, seen, as_json=options.json)
     return 0
 
 
-def _follow(records: SqliteRecords, wanted: Filter, *, as_json: bool) -> None:
-    seen = records.count() - 1
+def _follow(records: SqliteRecords, wanted: Filter, seen: int, *, as_json: bool) -> None:
     while True:
         fresh = list(records.read(wanted, after=seen))
         if fresh:
@@ -62,18 +64,20 @@ def _follow(records: SqliteRecords, wanted: Filter, *, as_json: bool) -> None:
 def _print(found: Iterable[Record], *, as_json: bool) -> None:
     if as_json:
         for record in found:
-            print(record.receipt.decode(), flush=True)
-        return
-    rows = [_row(record) for record in found]
-    if rows:
-        table(_HEADER, rows, styles=[_STYLES.get(row[2].split(" ")[0], "") for row in rows])
+            answer_json(record.receipt.decode())
+    else:
+        rows = [_row(record) for record in found]
+        styles = [_STYLES.get(row[2].split(" ")[0], "") for row in rows]
+        if rows:
+            table(_HEADER, rows, styles=styles, narrow=("#", "at", "decision", "hash"))
+    sys.stdout.flush()
 
 
 def _row(record: Record) -> tuple[str, ...]:
     content = content_of(record)
     return (
         str(record.position),
-        content["captured_at"],
+        content["captured_at"][5:19].replace("T", " ") if is_terminal() else content["captured_at"],
         decision_of(content),
         content["action"]["tool_name"],
         _shorten(record.session_id or ""),

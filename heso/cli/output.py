@@ -21,6 +21,18 @@ def visible(text: str) -> str:
     return "".join(_shown(character) for character in text)
 
 
+def answer_json(line: str) -> None:
+    """A line of JSON: exact for a program; on a terminal with hidden characters escaped, which is the same JSON."""
+    answer("".join(map(_escaped, line)) if is_terminal() else line)
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    units = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
 def answer(line: str = "") -> None:
     """One line of what was asked for."""
     print(line)
@@ -45,11 +57,16 @@ def is_terminal() -> bool:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, styles: Sequence[str] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    styles: Sequence[str] = (),
+    narrow: Sequence[str] = (),
 ) -> None:
     """Rows for a person as a table, for a program as tab-separated lines without a header.
 
-    `styles` gives a rich style for each row; cells are made visible here.
+    `styles` gives a rich style for each row, `narrow` names the columns that are never folded; cells are made visible
+    here.
     """
     cells = [[visible(cell) for cell in row] for row in rows]
     if not is_terminal():
@@ -62,7 +79,7 @@ def table(
 
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for title in header:
-        drawn.add_column(title, overflow="fold")
+        drawn.add_column(title, overflow="fold", no_wrap=title in narrow)
     for index, row in enumerate(cells):
         style = styles[index] if index < len(styles) else ""
         drawn.add_row(

@@ -22,6 +22,7 @@ from heso.policy.sentence import describe_condition
 from heso.settings import POLICY_FILE, find_root
 
 TESTS_FILE = "heso_policy_tests.toml"
+_ACTION_FORM = 'an action is {"verb", "tool_name", "target_host"?, "workflow", "account", "fields"}'
 _ACTION_KEYS = {"verb", "tool_name", "target_host", "workflow", "account", "fields"}
 
 
@@ -55,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     diff = commands.add_parser("diff", help="what changes from policy A to policy B")
     diff.add_argument("old", metavar="A")
     diff.add_argument("new", metavar="B")
+    diff.add_argument(
+        "--exit-code", action="store_true", help="end with 1 when they decide differently"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -87,7 +91,10 @@ def _check(options: argparse.Namespace) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     policy = _load(options.policy)
-    action = _parse_action(_read_text(options.action))
+    try:
+        action = _parse_action(_read_text(options.action))
+    except Malformed as error:
+        return fail(str(error), _ACTION_FORM, code=2)
     for trial in explain_action(action, policy):
         shadow = " (shadow)" if trial.rule.is_shadow else ""
         mark = {
@@ -119,7 +126,7 @@ def _test(options: argparse.Namespace) -> int:
         cases = tomllib.loads(path.read_text("utf-8")).get("case", [])
     except ValueError as error:
         return fail(f"{path}: {error}", "it is TOML: [[case]] name, action, expect")
-    if not cases:
+    if not cases or not isinstance(cases, list):
         return fail(
             f"{path} has no [[case]]", "each case has a name, an action and the decision to expect"
         )
@@ -134,22 +141,32 @@ def _test(options: argparse.Namespace) -> int:
     return int(failed > 0)
 
 
-def _try_case(case: dict[str, Any], policy: Policy) -> tuple[str, str, str, str]:
-    unknown = case.keys() - {"name", "action", "expect", "rule"}
-    if unknown or not isinstance(case.get("expect"), str):
-        name = str(case.get("name", "?"))
-        why = f"unknown key {min(unknown)!r}" if unknown else "no `expect`"
-        return "fail", name, str(case.get("expect", "")), why
-    outcome = evaluate_action(_action(case.get("action", {})), policy)
+def _try_case(case: object, policy: Policy) -> tuple[str, str, str, str]:
+    """pass or fail, the case's name, what was expected, what came; a case that is wrong itself fails."""
+    name = str(case.get("name", "?")) if isinstance(case, dict) else "?"
+    try:
+        expect, rule, action = _parse_case(case)
+    except Malformed as error:
+        return "fail", name, "", str(error)
+    outcome = evaluate_action(action, policy)
     got = str(decision_path(outcome.decision))
-    is_right = got == case["expect"] and case.get("rule", outcome.rule_id) == outcome.rule_id
-    expected = f"{case['expect']} by {case['rule']}" if "rule" in case else case["expect"]
-    return (
-        "pass" if is_right else "fail",
-        str(case.get("name", "?")),
-        expected,
-        f"{got} by {outcome.rule_id}",
-    )
+    is_right = got == expect and rule in (None, outcome.rule_id)
+    expected = f"{expect} by {rule}" if rule is not None else expect
+    return "pass" if is_right else "fail", name, expected, f"{got} by {outcome.rule_id}"
+
+
+def _parse_case(case: object) -> tuple[str, str | None, Action]:
+    if not isinstance(case, dict):
+        raise Malformed("case", "must be a table")
+    for key in case:
+        if key not in ("name", "action", "expect", "rule"):
+            raise Malformed("case", "unknown key", key)
+    expect, rule, action = case.get("expect"), case.get("rule"), case.get("action")
+    if not isinstance(expect, str) or not isinstance(rule, str | None):
+        raise Malformed("case", "`expect`, and `rule` where there is one, must be text")
+    if not isinstance(action, dict):
+        raise Malformed("case", "`action` must be a table")
+    return expect, rule, _action(action)
 
 
 def _eval(options: argparse.Namespace) -> int:
@@ -184,7 +201,7 @@ def _diff(options: argparse.Namespace) -> int:
                 answer(f"  {sign} {visible(text)}")
     if not changes:
         say("heso: they decide alike")
-    return 0
+    return int(bool(changes) and options.exit_code)
 
 
 def _load(file: str | None) -> Policy:

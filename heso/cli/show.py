@@ -7,7 +7,7 @@ import orjson
 
 from heso.cli.arguments import add_project
 from heso.cli.ledger import content_of, decision_of, find_one, open_records
-from heso.cli.output import answer, paint, visible
+from heso.cli.output import answer, answer_json, paint, visible
 from heso.core.hashing import fingerprint
 from heso.core.verify import verify_receipt
 
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     with open_records(options.project) as records:
         record = find_one(records, options.hash)
     if options.json:
-        answer(record.receipt.decode())
+        answer_json(record.receipt.decode())
         return 0
     verdict = verify_receipt(record.receipt)
     content = content_of(record)
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     level = f" {verdict.trust_level}" if verdict.trust_level else ""
     detail = f": {visible(verdict.detail)}" if verdict.detail else ""
     mark = paint(f"{verdict.kind}{level}", "green" if verdict.is_valid else "red")
-    answer(f"{paint('verdict', 'dim'):<12} {mark}{detail}")
+    answer(f"{paint('verdict     ', 'dim')} {mark}{detail}")
     return 0 if verdict.is_valid else 1
 
 

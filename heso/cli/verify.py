@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from heso.cli.output import answer, fail, paint, say, visible
+from heso.cli.output import answer, fail, paint, visible
 from heso.core.audit import verify_audit_chain
 from heso.core.encoding import PublicKey, parse_public_key
 from heso.core.errors import Malformed
@@ -27,7 +27,8 @@ _UNREADABLE = frozenset(
         Kind.UNSUPPORTED,
         Kind.MALFORMED,
         ChainKind.MALFORMED,
-        ChainKind.WRONG_CHAIN_KIND,
+        ChainKind.EMPTY,
+        ChainKind.UNSUPPORTED,
     }
 )
 _MAX_FILE = 4 * 1024 * 1024  # more than any receipt; the reader says how much is too much
@@ -63,6 +64,10 @@ def run(options: argparse.Namespace) -> int:
         return fail(
             "--reveal goes with one receipt", "heso verify PATH --reveal SIDECAR", code=USAGE
         )
+    if options.operator and options.audit:
+        return fail(
+            "audit entries are not signed", "--operator goes with receipts: --chain", code=USAGE
+        )
     if options.operator is not None:
         try:
             parse_public_key(options.operator)
@@ -87,7 +92,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.each:
         return _verify_each(_lines(options), operator, options)
     if options.chain:
-        return _verify_chains(list(_lines(options)), operator, options)
+        return _verify_chains(list(_numbered_lines(options)), operator, options)
     if options.audit:
         return _report_chain("audit chain", verify_audit_chain(_lines(options)), options)
     return _verify_one(_read_one(options), operator, options)
@@ -143,13 +148,16 @@ def _verify_each(
 
 
 def _verify_chains(
-    lines: Sequence[bytes], operator: PublicKey | None, options: argparse.Namespace
+    lines: Sequence[tuple[int, bytes]], operator: PublicKey | None, options: argparse.Namespace
 ) -> int:
     from heso.core.collection import verify_collection  # noqa: PLC0415  # one receipt does not need it
 
     if not lines:
         return fail("there is no receipt in it", "each line is one receipt", code=2)
-    sessions, standalone = verify_collection(lines, each=_many_cores(len(lines)), operator=operator)
+    receipts = [line for _, line in lines]
+    sessions, standalone = verify_collection(
+        receipts, each=_many_cores(len(lines)), operator=operator
+    )
     kinds: set[Kind | ChainKind] = set()
     for session in sessions:
         kinds.add(session.verdict.kind)
@@ -159,7 +167,7 @@ def _verify_chains(
         if options.json:
             answer(_as_json(lone.verdict, place=lone.place))
         else:
-            answer(f"receipt on line {lone.place + 1}: {_line(lone.verdict)}")
+            answer(f"receipt on line {lines[lone.place][0]}: {_line(lone.verdict)}")
     return _exit_code(kinds)
 
 
@@ -242,7 +250,7 @@ def _read_one(options: argparse.Namespace) -> bytes:
     if options.receipt == "-":
         return sys.stdin.buffer.read(_MAX_FILE + 1)
     path = Path(options.receipt)
-    if path.is_file():
+    if path.exists():
         return _read_file(path)
     from heso.cli.ledger import find_one, is_hash_prefix, open_records  # noqa: PLC0415  # a file needs no SQLite
 
@@ -253,18 +261,26 @@ def _read_one(options: argparse.Namespace) -> bytes:
 
 
 def _lines(options: argparse.Namespace) -> Iterator[bytes]:
-    """The lines of a file, or the project's own ledger when no file is named. Empty lines are passed over."""
+    return (line for _, line in _numbered_lines(options))
+
+
+def _numbered_lines(options: argparse.Namespace) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers, or the project's own ledger when no file is named. Empty lines are
+    passed over."""
     if options.receipt is None:
-        yield from _project_lines(options)
-        return
-    if options.receipt == "-":
-        yield from (line for line in sys.stdin.buffer if line.strip())
-        return
-    path = Path(options.receipt)
-    if not path.is_file():
-        raise _NotFound(f"{options.receipt} is not a file")
-    with path.open("rb") as file:
-        yield from (line for line in file if line.strip())
+        yield from enumerate(_project_lines(options), 1)
+    elif options.receipt == "-":
+        yield from _full_lines(sys.stdin.buffer)
+    else:
+        path = Path(options.receipt)
+        if not path.exists() or path.is_dir():
+            raise _NotFound(f"{options.receipt} is not a file")
+        with path.open("rb") as file:
+            yield from _full_lines(file)
+
+
+def _full_lines(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    return ((number, line) for number, line in enumerate(file, 1) if line.strip())
 
 
 def _project_lines(options: argparse.Namespace) -> Iterator[bytes]:
@@ -273,9 +289,10 @@ def _project_lines(options: argparse.Namespace) -> Iterator[bytes]:
     with open_records(options.project) as records:
         for record in records.read():
             yield record.audit_entry if options.audit else record.receipt
-    say("heso: that was this project's own ledger")
 
 
 def _read_file(path: Path) -> bytes:
+    if not path.exists() or path.is_dir():
+        raise _NotFound(f"{path} is not a file")
     with path.open("rb") as file:
         return file.read(_MAX_FILE + 1)

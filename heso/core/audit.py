@@ -58,10 +58,15 @@ def extend_audit(tail: AuditTail, facts: AuditFacts) -> AuditTail:
     return AuditTail(tail.size + 1, _hash_fresh_entry(_entry(tail, facts)))
 
 
-def format_audit_entry(tail: AuditTail, facts: AuditFacts) -> bytes:
-    """The JSON text of the entry that follows `tail`, as an audit file holds it."""
+def format_audit_entry(
+    tail: AuditTail, facts: AuditFacts, entry_hash: Digest | None = None
+) -> bytes:
+    """The JSON text of the entry that follows `tail`, as an audit file holds it.
+
+    `entry_hash` is the hash it got when it was written; without one it is computed.
+    """
     entry = _entry(tail, facts)
-    return orjson.dumps({**entry, "entry_hash": _hash_fresh_entry(entry)})
+    return orjson.dumps({**entry, "entry_hash": entry_hash or _hash_fresh_entry(entry)})
 
 
 def describe_receipt(

@@ -79,11 +79,11 @@ def verify_lifecycle_chain(
 ) -> ChainVerdict:
     """The verdict on the chain of one suspended action.
 
-    Only the opening `suspended` link is known so far; a longer chain is WrongChainKind, never Valid.
+    Only the opening `suspended` link is known so far; a longer chain is Unsupported, never Valid.
     """
     if len(receipts) > 1:
         detail = "a lifecycle beyond its first link cannot be judged by this version"
-        return ChainVerdict(kind=ChainKind.WRONG_CHAIN_KIND, detail=detail, seq=1)
+        return ChainVerdict(kind=ChainKind.UNSUPPORTED, detail=detail, seq=1)
     return _verify_chain(receipts, frozenset({"suspended"}), each, operator)
 
 

@@ -10,6 +10,7 @@ same shape back. `seal_receipt` is the only place that makes a receipt.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from enum import StrEnum
 from typing import NewType, Protocol
 
@@ -25,7 +26,7 @@ from heso.core.domains import (
     SIGNATURE_ALGORITHM,
     SUSPEND_DOMAIN,
 )
-from heso.core.encoding import Digest, PublicKey, format_base64
+from heso.core.encoding import SIGNATURE_BYTES, Digest, PublicKey, format_base64
 from heso.core.errors import Malformed
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
@@ -75,7 +76,7 @@ class Action:
     tool_name: str
     workflow: str
     account: str
-    fields: Mapping[str, object]
+    fields: Mapping[str, object] = field(repr=False)
     target_host: str | None = None
 
 
@@ -166,6 +167,10 @@ def seal_receipt(content: Json, signer: Signs) -> Receipt:
     action_hash = digest(canonical)
     suspended = content.get("kind") == "suspended"
     signature = signer.sign((SUSPEND_DOMAIN if suspended else OPERATOR_DOMAIN) + canonical)
+    if len(signature) != SIGNATURE_BYTES:
+        raise Malformed(
+            "signature", f"the signer gave {len(signature)} bytes, not {SIGNATURE_BYTES}"
+        )
     sealed = {**content, "action_hash": action_hash}
     envelope: Json = {
         "alg": ENVELOPE_ALG,

@@ -34,6 +34,7 @@ class ChainKind(StrEnum):
     CONTENT_TAMPER = "ContentTamper"
     LINK_BROKEN = "LinkBroken"
     MALFORMED = "Malformed"
+    UNSUPPORTED = "Unsupported"
 
 
 @hot_value

@@ -4,6 +4,7 @@ Without a passphrase `create_key` makes one for development and puts it beside t
 read the folder, and production refuses it.
 """
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -34,8 +35,7 @@ def create_key(folder: Path, passphrase: bytes | None) -> SigningKey | None:
     if path.exists():
         return None
     if passphrase is None:
-        passphrase = os.urandom(32).hex().encode()
-        _write_private(folder / DEVELOPMENT_PASSPHRASE_FILE, passphrase + b"\n")
+        passphrase = _keep_development_passphrase(folder)
     seed = os.urandom(32)
     container = seal_key(
         seed,
@@ -48,6 +48,14 @@ def create_key(folder: Path, passphrase: bytes | None) -> SigningKey | None:
     except FileExistsError:
         return None  # another process was faster; its key stands
     return SigningKey.from_seed(seed)
+
+
+def _keep_development_passphrase(folder: Path) -> bytes:
+    """The one that is there, from an attempt that ended before the key or from one going on beside us, else a new one."""
+    path = folder / DEVELOPMENT_PASSPHRASE_FILE
+    with contextlib.suppress(FileExistsError):
+        _write_private(path, os.urandom(32).hex().encode() + b"\n")
+    return _read_private(path).strip()
 
 
 def load_key(folder: Path, passphrase: bytes | None, *, allow_development: bool) -> SigningKey:

@@ -17,6 +17,8 @@ from heso.core.instant import format_instant
 from heso.core.receipt import Receipt, SessionId
 from heso.ports import Batch, Entry, Seal
 
+_LATEST = 2**63 - 1
+
 
 @hot_value
 class Placed:
@@ -68,6 +70,8 @@ class Ordering:
         moved: dict[SessionId, Head | None] = {}
         rows: list[Placed] = []
         for entry in batch.entries:
+            if not 0 <= entry.at <= _LATEST:
+                raise ValueError(f"{entry.at} is no time a ledger can hold")
             session, seq = self._advance(entry.receipt, moved)
             after = extend_audit(tail, audit_facts(entry))
             rows.append(Placed(entry, tail, after.entry_hash, session, seq))

@@ -26,8 +26,7 @@ def test_hostile_names_reach_a_terminal_as_text(
     assert not [raw for raw in RAW if raw in shown]
     if command[0] == "log":
         flat = "".join(shown.split())
-        assert "[red]" in flat
-        assert "\x1b[31md" not in flat  # rich took it as markup
+        assert "[red]" in flat  # rich would have taken it as markup
 
 
 def test_a_hostile_receipt_is_shown_as_text(

@@ -279,7 +279,7 @@ def test_a_lifecycle_beyond_its_opening_is_not_judged(forge: Any) -> None:
     action = forge.text(forge.chain(1)[0])
     for chain in ([first, first], [first, action], [action, action], [b"", b""], [first] * 5):
         verdict = verify_lifecycle_chain(chain)
-        assert (verdict.kind, verdict.seq) == (ChainKind.WRONG_CHAIN_KIND, 1)
+        assert (verdict.kind, verdict.seq) == (ChainKind.UNSUPPORTED, 1)
         assert verdict.detail
         assert (verdict.length, verdict.operators) == (None, ())
 

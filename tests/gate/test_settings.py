@@ -161,7 +161,7 @@ def test_an_argument_names_the_project_before_the_environment_does(
 def test_a_folder_without_a_project_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         _read(tmp_path)
-    assert "no heso.toml was found upward of" in str(refused.value)
+    assert "there is no heso.toml in" in str(refused.value)
     assert refused.value.next_step == "run `heso init`"
     with pytest.raises(SettingsError) as refused:
         _read(tmp_path, project_root=tmp_path)

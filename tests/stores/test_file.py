@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heso.core.hashing import digest
-from heso.ports import NotWritten, WrongSchema
+from heso.ports import NotWritten, Unreadable, WrongSchema
 from heso.stores.reveals import RevealFolder
 from heso.stores.sqlite.ledger import SqliteLedger
 from heso.stores.sqlite.records import SqliteRecords
@@ -94,7 +94,7 @@ def test_a_missing_folder_is_refused_with_a_cure(tmp_path: Path) -> None:
 
 
 def test_reading_makes_no_file(database: Path) -> None:
-    with pytest.raises(NotWritten):
+    with pytest.raises(Unreadable):
         SqliteRecords(database)
     assert not database.exists()
 

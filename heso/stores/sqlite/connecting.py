@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-from heso.ports import NotWritten
+from heso.ports import NotWritten, Unreadable
 from heso.stores.sqlite.schema import check_schema, migrate
 
 _BUSY = 5  # SQLITE_BUSY
@@ -27,6 +27,7 @@ def open_writer(file: Path, *, busy_seconds: float) -> sqlite3.Connection:
             f"cannot open {file}: {error}", "check that the folder exists and is writable"
         ) from error
     try:
+        check_schema(connection, str(file))  # before anything is changed: it may be somebody else's
         # SQLite's own wait does not cover this switch, and two processes may open a new project at once.
         _wait_while_busy(
             lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_seconds, _NAP_SECONDS
@@ -48,11 +49,14 @@ def open_reader(file: Path) -> sqlite3.Connection:
     """A connection that cannot write."""
     try:
         connection = sqlite3.connect(
-            f"file:{quote(str(file))}?mode=ro", uri=True, isolation_level=None
+            f"file:{quote(str(file))}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
         )
         check_schema(connection, str(file))
     except sqlite3.Error as error:
-        raise NotWritten(f"cannot read {file}: {error}", "run `heso doctor`") from error
+        raise Unreadable(str(file), str(error)) from error
     return connection
 
 

@@ -6,11 +6,12 @@ Rule 2: a caller never touches the connection. It leaves a job and gets an outco
         transaction open.
 Rule 3: chains grow inside the write transaction. `PRAGMA data_version` tells whether another process wrote since
         our last commit; only then are the ends read again.
-Rule 4: a failed fsync stops the writer for good. What the kernel did with those pages is unknowable, and a second
+Rule 4: a caller is told of success only after a commit; whatever else happens, it is told otherwise.
+Rule 5: a failed fsync stops the writer for good. What the kernel did with those pages is unknowable, and a second
         fsync on the same descriptor can lie (https://www.usenix.org/conference/atc20/presentation/rebello).
 """
 
-import os
+import contextlib
 import sqlite3
 import threading
 from collections import deque
@@ -27,6 +28,7 @@ from heso.core.ticket import Ticket
 from heso.ports import Appended, Batch, NotWritten, Seal, Unacknowledged
 from heso.stores.ordering import Ordering, Placed
 from heso.stores.sqlite.connecting import begin_immediate, open_writer
+from heso.stores.sqlite.forking import survive_forks
 from heso.stores.sqlite.wakeup import Wakeup, make_wakeup, wake_all
 
 LARGEST_BATCH = 512
@@ -42,9 +44,12 @@ _INSERT_POLICY = "INSERT INTO policy (since, hash, text) VALUES (?,?,?)"
 
 
 class _Job:
-    """One caller's append, from the moment it waits until it is told."""
+    """One caller's append, from the moment it waits until it is told.
 
-    __slots__ = ("batch", "error", "is_done", "rows", "seal", "wakeup")
+    Nothing but a commit makes it succeed: a job that was interrupted anywhere else has failed.
+    """
+
+    __slots__ = ("batch", "error", "is_committed", "is_done", "rows", "seal", "wakeup")
 
     def __init__(self, seal: Seal, wakeup: Wakeup | None = None) -> None:
         self.seal = seal
@@ -52,11 +57,14 @@ class _Job:
         self.batch = Batch(())
         self.rows: tuple[Placed, ...] = ()
         self.error: BaseException | None = None
+        self.is_committed = False
         self.is_done = False
 
     def outcome(self) -> tuple[Appended, ...]:
         if self.error is not None:
             raise self.error
+        if not self.is_committed:
+            raise Unacknowledged("interrupted")
         return tuple(Appended(row.position, row.entry_hash, row.entry.receipt) for row in self.rows)
 
 
@@ -67,12 +75,11 @@ class SqliteLedger:
         self._file = file
         self._busy_seconds = busy_seconds
         self._is_closed = False
-        self._abandoned: list[sqlite3.Connection] = []
-        self._start(open_writer(file, busy_seconds=busy_seconds))
+        self._start_over()
+        self._connection: sqlite3.Connection | None = open_writer(file, busy_seconds=busy_seconds)
+        survive_forks(self)
 
-    def _start(self, connection: sqlite3.Connection) -> None:
-        self._process = os.getpid()
-        self._connection = connection
+    def _start_over(self) -> None:
         self._turn = threading.Lock()
         self._jobs: deque[_Job] = deque()
         self._bell: SimpleQueue[bool] = SimpleQueue()  # True: somebody waits; False: close
@@ -85,7 +92,6 @@ class SqliteLedger:
 
     def append_inline(self, seal: Seal) -> tuple[Appended, ...]:
         self._refuse_if_closed()
-        self._survive_fork()
         job = _Job(seal)
         self._jobs.append(job)
         while not job.is_done:
@@ -100,7 +106,6 @@ class SqliteLedger:
 
     async def append(self, seal: Seal) -> tuple[Appended, ...]:
         self._refuse_if_closed()
-        self._survive_fork()
         wakeup = make_wakeup()
         job = _Job(seal, wakeup)
         self._jobs.append(job)
@@ -108,15 +113,10 @@ class SqliteLedger:
         await wakeup.wait()
         return job.outcome()
 
-    def _refuse_if_closed(self) -> None:
-        if self._is_closed:
-            raise NotWritten("the ledger is closed", "call heso.init() again")
-
     def close(self) -> None:
         if self._is_closed:
             return
         self._is_closed = True
-        self._survive_fork()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             self._bell.put(False)
@@ -125,41 +125,67 @@ class SqliteLedger:
             self._is_shut = True  # before the last look: whoever leaves a job after it sees this
             while self._jobs:
                 self._commit_waiting()
-            self._connection.close()
+            self._disconnect()
             self._stopped_by = "it is closed"
 
+    def before_fork(self) -> None:
+        if not self._turn.acquire(timeout=self._busy_seconds):
+            self._stopped_by = "the process forked in the middle of a write"
+            return
+        self._disconnect()
+
+    def after_fork_in_parent(self) -> None:
+        if self._turn.locked():
+            self._turn.release()
+
+    def after_fork_in_child(self) -> None:
+        stopped_by = self._stopped_by
+        self._start_over()
+        self._stopped_by = stopped_by
+        self._is_shut = self._is_closed
+
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed:
+            raise NotWritten("the ledger is closed", "call heso.init() again")
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+            self._ordering = None  # a new connection counts data versions anew
+
     def _ring(self) -> None:
-        """Have the jobs that tasks left committed: by the thread, or here when it is gone."""
-        if self._is_shut:
+        """Have the jobs that tasks left committed: by the thread, or here when there is none to be had."""
+        if self._is_ringing:
+            return
+        if self._is_shut or not self._has_thread():
             with self._turn:
                 self._commit_waiting()
             return
-        if self._is_ringing:
-            return
         self._is_ringing = True
+        self._bell.put(True)
+
+    def _has_thread(self) -> bool:
         if self._thread is None:
             with self._turn:
                 if self._thread is None:
                     # A daemon: only what was acknowledged is promised, and a program must be able to end.
-                    self._thread = threading.Thread(
-                        target=self._serve, name="heso-ledger", daemon=True
-                    )
-                    self._thread.start()
-        self._bell.put(True)
+                    thread = threading.Thread(target=self._serve, name="heso-ledger", daemon=True)
+                    try:
+                        thread.start()
+                    except RuntimeError:  # the machine has no thread to give
+                        return False
+                    self._thread = thread
+        return True
 
     def _serve(self) -> None:
         while self._bell.get():
             self._is_ringing = False  # before looking: whoever comes now rings again
             with self._turn:
                 while self._jobs:
-                    self._commit_waiting()
-
-    def _survive_fork(self) -> None:
-        """A forked child must not use its parent's connection, nor close it; it starts over with its own."""
-        if os.getpid() == self._process:
-            return
-        self._abandoned.append(self._connection)
-        self._start(open_writer(self._file, busy_seconds=self._busy_seconds))
+                    # What a seal raised beyond an Exception has been told to its batch; others still wait.
+                    with contextlib.suppress(BaseException):
+                        self._commit_waiting()
 
     def _withdraw(self, job: _Job) -> None:
         """The turn did not come in time. If nobody has taken the job up, it never happened."""
@@ -180,9 +206,7 @@ class SqliteLedger:
         except (NotWritten, Unacknowledged) as error:
             _fail(jobs, error)
         except BaseException:  # a KeyboardInterrupt in the thread that commits for others
-            was_open = self._connection.in_transaction
             self._roll_back()
-            _fail(jobs, NotWritten("interrupted") if was_open else Unacknowledged("interrupted"))
             raise
         finally:
             for job in jobs:
@@ -194,12 +218,14 @@ class SqliteLedger:
     def _commit(self, jobs: list[_Job]) -> None:
         if self._stopped_by:
             raise NotWritten(f"the ledger has stopped: {self._stopped_by}", "restart the process")
-        self._begin()
+        if self._connection is None:  # after a fork
+            self._connection = open_writer(self._file, busy_seconds=self._busy_seconds)
+        ordering = self._begin(self._connection)
         try:
             for job in jobs:
-                self._place(job)
-            self._insert(jobs)
-        except sqlite3.Error as error:
+                _place(job, ordering)
+            _insert(jobs, self._connection)
+        except Exception as error:
             self._roll_back()
             raise NotWritten(_explain(error), _cure(error)) from error
         # From here the outcome is the disk's. A crash before this line loses only work; after it, the receipts
@@ -212,67 +238,70 @@ class SqliteLedger:
                 self._stopped_by = _explain(error)
                 raise Unacknowledged(_explain(error)) from error
             raise NotWritten(_explain(error), _cure(error)) from error
+        for job in jobs:
+            job.is_committed = True
 
-    def _begin(self) -> None:
+    def _begin(self, connection: sqlite3.Connection) -> Ordering:
         try:
-            begin_immediate(self._connection, self._busy_seconds)
-            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            begin_immediate(connection, self._busy_seconds)
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
             if self._ordering is None or version != self._data_version:
-                self._ordering = self._read_ends()
+                self._ordering = _read_ends(connection)
                 self._data_version = version
         except sqlite3.Error as error:
             self._roll_back()
             raise NotWritten(_explain(error), _cure(error)) from error
         if self._ordering.size > _REMEMBERED_SESSIONS:
             self._ordering.forget_heads()
+        return self._ordering
 
     def _roll_back(self) -> None:
         self._ordering = None
-        if self._connection.in_transaction:
+        connection = self._connection
+        if connection is not None and connection.in_transaction:
             try:
-                self._connection.execute("ROLLBACK")
+                connection.execute("ROLLBACK")
             except sqlite3.Error as error:
                 self._stopped_by = _explain(error)
 
-    def _read_ends(self) -> Ordering:
-        row = self._connection.execute(
-            "SELECT position, entry_hash FROM ledger ORDER BY position DESC LIMIT 1"
-        ).fetchone()
-        tail = START if row is None else AuditTail(row[0] + 1, Digest(row[1].hex()))
-        row = self._connection.execute(
-            "SELECT hash FROM policy ORDER BY since DESC LIMIT 1"
-        ).fetchone()
-        return Ordering(tail, None if row is None else Digest(row[0].hex()), self._load_head)
 
-    def _load_head(self, session: SessionId) -> Head | None:
-        row = self._connection.execute(
+def _read_ends(connection: sqlite3.Connection) -> Ordering:
+    row = connection.execute(
+        "SELECT position, entry_hash FROM ledger ORDER BY position DESC LIMIT 1"
+    ).fetchone()
+    tail = START if row is None else AuditTail(row[0] + 1, Digest(row[1].hex()))
+    row = connection.execute("SELECT hash FROM policy ORDER BY since DESC LIMIT 1").fetchone()
+    policy_hash = None if row is None else Digest(row[0].hex())
+
+    def load_head(session: SessionId) -> Head | None:
+        row = connection.execute(
             "SELECT seq, action_hash FROM ledger WHERE session_id = ? ORDER BY seq DESC LIMIT 1",
             (session,),
         ).fetchone()
         return None if row is None else Head(row[0], link_hash(session, row[0], row[1].hex()))
 
-    def _place(self, job: _Job) -> None:
-        """One caller's failing seal is that caller's failure, not its neighbours'."""
-        assert self._ordering is not None  # noqa: S101  # _begin made it
-        try:
-            job.batch, job.rows = self._ordering.place(job.seal)
-        except sqlite3.Error:
-            raise  # reading a head failed: the transaction is what is broken
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's to see
-            job.error = error
+    return Ordering(tail, policy_hash, load_head)
 
-    def _insert(self, jobs: list[_Job]) -> None:
-        rows = [_row(placed) for job in jobs for placed in job.rows]
-        self._connection.executemany(_INSERT_ROW, rows)
-        for job in jobs:
-            policy = job.batch.policy
-            if policy is not None and job.rows:
-                since = job.rows[0].position
-                self._connection.execute(
-                    _INSERT_POLICY, (since, bytes.fromhex(digest(policy)), policy)
-                )
-            if job.batch.ticket is not None:
-                self._connection.execute(_INSERT_TICKET, _ticket_row(job.batch.ticket))
+
+def _place(job: _Job, ordering: Ordering) -> None:
+    """One caller's failing seal is that caller's failure, not its neighbours'."""
+    try:
+        job.batch, job.rows = ordering.place(job.seal)
+    except sqlite3.Error:
+        raise  # reading a head failed: the transaction is what is broken
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's to see
+        job.error = error
+
+
+def _insert(jobs: list[_Job], connection: sqlite3.Connection) -> None:
+    connection.executemany(_INSERT_ROW, [_row(placed) for job in jobs for placed in job.rows])
+    for job in jobs:
+        policy = job.batch.policy
+        if policy is not None and job.rows:
+            since = job.rows[0].position
+            connection.execute(_INSERT_POLICY, (since, bytes.fromhex(digest(policy)), policy))
+        if job.batch.ticket is not None:
+            connection.execute(_INSERT_TICKET, _ticket_row(job.batch.ticket))
 
 
 def _fail(jobs: list[_Job], error: NotWritten | Unacknowledged) -> None:
@@ -328,12 +357,12 @@ def _ticket_row(ticket: Ticket) -> tuple[object, ...]:
     )
 
 
-def _explain(error: sqlite3.Error) -> str:
+def _explain(error: Exception) -> str:
     name = getattr(error, "sqlite_errorname", None)
     return f"{error} ({name})" if name else str(error)
 
 
-def _cure(error: sqlite3.Error) -> str:
+def _cure(error: Exception) -> str:
     match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case 13:  # SQLITE_FULL
             return "make room on the disk and try again"

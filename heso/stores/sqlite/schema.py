@@ -10,6 +10,9 @@ from pathlib import Path
 from heso.ports import WrongSchema
 
 APPLICATION_ID = 0x4845534F  # "HESO", in the file's header
+_WHOSE = """SELECT (SELECT user_version FROM pragma_user_version),
+    (SELECT application_id FROM pragma_application_id),
+    (SELECT count(*) FROM sqlite_master)"""  # one statement, so one snapshot: another process may be migrating
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -34,22 +37,17 @@ def migrate(connection: sqlite3.Connection, file: str) -> None:
 
 def check_schema(connection: sqlite3.Connection, file: str) -> int:
     """The file's schema version. Raises `WrongSchema` for a file that is not ours, or from the future."""
-    version = _pragma(connection, "user_version")
-    application = _pragma(connection, "application_id")
+    version, application, tables = connection.execute(_WHOSE).fetchone()
     newest = len(list(_MIGRATIONS.glob("[0-9]*.sql")))
-    if application != (APPLICATION_ID if version else 0):
+    is_ours = application == APPLICATION_ID if version else application == 0 and tables == 0
+    if not is_ours:
         raise WrongSchema(
             file, "is a database of another program", "point heso at a project of its own"
         )
     if version > newest:
         why = f"has schema version {version}; this heso knows up to {newest}"
         raise WrongSchema(file, why, "upgrade heso: pip install -U heso")
-    return version
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
-    return int(value)
+    return int(version)
 
 
 def _statements(script: str) -> Iterator[str]:

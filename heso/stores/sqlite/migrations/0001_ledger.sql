@@ -22,6 +22,11 @@ CREATE UNIQUE INDEX ledger_by_session ON ledger (session_id, seq) WHERE session_
 -- hash would touch a random page for every receipt and cost a busy ledger most of its speed.
 CREATE INDEX ledger_hashes ON ledger (position, action_hash);
 
+-- Against slips, not against whoever owns the file: that is what the hashes are for.
+CREATE TRIGGER ledger_grows BEFORE INSERT ON ledger
+WHEN NEW.position <= (SELECT max(position) FROM ledger) BEGIN
+    SELECT RAISE(ABORT, 'the ledger is append-only');
+END;
 CREATE TRIGGER ledger_keeps BEFORE DELETE ON ledger BEGIN
     SELECT RAISE(ABORT, 'the ledger is append-only');
 END;
@@ -35,6 +40,17 @@ CREATE TABLE policy (
     hash  BLOB NOT NULL,
     text  BLOB NOT NULL
 ) STRICT;
+
+CREATE TRIGGER policy_grows BEFORE INSERT ON policy
+WHEN NEW.since <= (SELECT max(since) FROM policy) BEGIN
+    SELECT RAISE(ABORT, 'policies are append-only');
+END;
+CREATE TRIGGER policy_keeps BEFORE DELETE ON policy BEGIN
+    SELECT RAISE(ABORT, 'policies are append-only');
+END;
+CREATE TRIGGER policy_stays BEFORE UPDATE ON policy BEGIN
+    SELECT RAISE(ABORT, 'policies are append-only');
+END;
 
 -- What waits for people: a checkpoint of the action, not of the coroutine.
 CREATE TABLE ticket (
