@@ -111,4 +111,5 @@ def _check_acknowledged(hashes: Sequence[Digest], acknowledged: Iterable[str]) -
         raise LedgerBroken("one receipt was acknowledged to two callers")
     missing = set(told).difference(hashes)
     if missing:
-        raise LedgerBroken(f"{len(missing)} acknowledged receipts are not there")
+        names = ", ".join(sorted(missing)[:3])
+        raise LedgerBroken(f"{len(missing)} acknowledged receipts are not there: {names}")

@@ -11,6 +11,7 @@ import pytest
 from heso.core.hashing import digest
 from heso.ports import NotWritten, Unreadable, WrongSchema
 from heso.stores.reveals import RevealFolder
+from heso.stores.sqlite.connecting import open_writer
 from heso.stores.sqlite.ledger import SqliteLedger
 from heso.stores.sqlite.records import SqliteRecords
 from heso.testing import Evidence, seal_action, seal_policy, seal_suspended
@@ -118,8 +119,12 @@ def test_nothing_in_the_ledger_can_be_changed(database: Path, statement: str) ->
     ledger.append_inline(seal_policy(b"# policy"))
     ledger.append_inline(seal_action())
     ledger.close()
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        _edit(database, statement)
+    connection = open_writer(database, busy_seconds=1)  # as our own code would
+    try:
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(statement)
+    finally:
+        connection.close()
 
 
 def test_a_session_holds_a_place_once(ledger: SqliteLedger, database: Path) -> None:

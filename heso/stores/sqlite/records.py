@@ -33,7 +33,7 @@ _READ = (
     f"{_SELECT} WHERE ledger.position > :after AND {_WANTED} ORDER BY ledger.position LIMIT :limit"
 )
 _NEWEST = f"{_SELECT} WHERE {_WANTED} ORDER BY ledger.position DESC LIMIT :limit"
-_FIND = """SELECT position FROM ledger INDEXED BY ledger_hashes
+_FIND = """SELECT position FROM ledger
     WHERE action_hash >= :low AND action_hash <= :high AND hex(action_hash) LIKE :like LIMIT :limit"""
 _AT = f"{_SELECT} WHERE ledger.position = :position"
 
