@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heso.core.hashing import fingerprint
-from heso.settings import POLICY_FILE, STATE_FOLDER
+from heso.settings import POLICY_FILE, STATE_FOLDER, SettingsError
 from heso.stores.key_folder import create_key, has_development_passphrase
 
 BOOTSTRAP_FILE = "heso_bootstrap.py"
@@ -55,7 +55,7 @@ decision = "allow"
 # [[approver]]
 # id = "ada"
 # roles = ["finance"]
-# keys = ["<base64 Ed25519 public key>"]
+# keys = ["O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik="]   # ada's own public key, in base64
 """
 
 
@@ -73,6 +73,10 @@ def create_project(root: Path, passphrase: bytes | None) -> Made:
     """Make what is missing in `root`. Without a passphrase the key gets a development one beside it."""
     root.mkdir(parents=True, exist_ok=True)
     state = root / STATE_FOLDER
+    if state.is_symlink():
+        raise SettingsError(
+            str(state), "is a symbolic link", "remove it: the key belongs in the project"
+        )
     created: list[str] = []
     if not state.exists():
         created.append(f"{STATE_FOLDER}/")
@@ -105,6 +109,8 @@ def _create(path: Path, text: str) -> bool:
 
 def _ignore(path: Path, line: str) -> bool:
     """Add `line` to a .gitignore unless it is there. True when something was written."""
+    if path.is_symlink():
+        return False
     text = path.read_bytes() if path.exists() else b""
     if line.encode() in text.splitlines():
         return False

@@ -17,12 +17,13 @@ from heso.async_gate.door import install_gate, installed_gate
 from heso.async_gate.errors import GateError
 from heso.async_gate.pipeline import Gate, Permit
 from heso.async_gate.stages import Call
+from heso.core.errors import HesoError
 from heso.core.instant import Instant, instant_of
 from heso.policy.model import Outcome
 from heso.policy.reader import parse_policy
 from heso.ports import Clock
 from heso.settings import POLICY_FILE, Settings, read_settings
-from heso.stores.key_folder import load_key
+from heso.stores.key_folder import check_private_folder, load_key
 from heso.stores.reveals import RevealFolder
 from heso.stores.sqlite.ledger import SqliteLedger
 
@@ -96,21 +97,28 @@ def init(
     Raises `SettingsError`, `PolicyError`, `KeyUnusable`, `WrongPassphrase`, `NotWritten` or `WrongSchema`; then no
     gate is installed and gated calls fail closed.
     """
-    settings = read_settings(
-        os.environ,
-        Path.cwd(),
-        project_root=project_root,
-        workflow=workflow,
-        account=account,
-        blocking=blocking,
-        timeout=timeout,
-    )
     with _starting:
         before = installed_gate()
         install_gate(None)
         if before is not None:
             before.ledger.close()
-        runtime = _build(settings, _clock(clock_override))
+        try:
+            settings = read_settings(
+                os.environ,
+                Path.cwd(),
+                project_root=project_root,
+                workflow=workflow,
+                account=account,
+                blocking=blocking,
+                timeout=timeout,
+            )
+            runtime = _build(settings, _clock(clock_override))
+        except HesoError as error:
+            if error.next_step:
+                error.add_note(
+                    f"heso: hint: {error.next_step}"
+                )  # where a traceback is all that is seen
+            raise
         install_gate(runtime.gate)
     return runtime
 
@@ -142,6 +150,7 @@ def _installed(action: Call) -> Gate:
 
 
 def _build(settings: Settings, clock: Clock) -> Runtime:
+    check_private_folder(settings.state)
     policy = parse_policy(settings.policy_text, file=str(settings.root / POLICY_FILE))
     signer = load_key(
         settings.state, settings.passphrase, allow_development=not settings.requires_passphrase

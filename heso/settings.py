@@ -13,6 +13,7 @@
 | no development key  |                  | HESO_REQUIRE_PASSPHRASE, HESO_ENV=production |     | false               |
 """
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from typing import TypeVar
 
 from heso.core.errors import HesoError
 from heso.policy.errors import PolicyError
+from heso.policy.reader import MOST_MINUTES
 from heso.policy.table import Table
 from heso.stores.key_folder import read_passphrase_file
 
@@ -111,6 +113,17 @@ def read_settings(
     return settings
 
 
+def check_project_table(policy_text: bytes, file: str) -> None:
+    """Raise `PolicyError` for a `[project]` that starting would refuse."""
+    table = _project_table(policy_text, file)
+    table.text("workflow", "default")
+    table.text("account", "default")
+    table.flag("blocking", default=True)
+    _timeout({}, table, None)
+    _sla({}, table)
+    table.finish()
+
+
 def find_root(environment: Mapping[str, str], here: Path, project_root: str | Path | None) -> Path:
     """The project's folder: as told, else the nearest one upward that holds a `heso.toml`."""
     told = project_root or environment.get("HESO_PROJECT_ROOT")
@@ -124,17 +137,29 @@ def find_root(environment: Mapping[str, str], here: Path, project_root: str | Pa
     start = here.resolve()
     for folder in (start, *start.parents):
         if (folder / POLICY_FILE).is_file():
+            _refuse_strangers(folder / POLICY_FILE)
             return folder
     raise SettingsError(
         "no project:", f"there is no {POLICY_FILE} in {start} or above it", "run `heso init`"
     )
 
 
+def _refuse_strangers(path: Path) -> None:
+    """A policy that was found and not named must not be somebody else's: anybody may put a file in a shared folder."""
+    owner = path.stat().st_uid
+    if owner not in (os.geteuid(), 0):
+        raise SettingsError(
+            f"{path} belongs to another user (uid {owner})",
+            "and was only found by searching",
+            "name it: HESO_PROJECT_ROOT",
+        )
+
+
 def read_passphrase(environment: Mapping[str, str]) -> bytes | None:
     """The key's passphrase from the environment; None when there is none."""
     passphrase = environment.get("HESO_KEY_PASSPHRASE")
     if passphrase:
-        return passphrase.encode()
+        return os.fsencode(passphrase)
     path = environment.get("HESO_KEY_PASSPHRASE_FILE")
     return read_passphrase_file(Path(path)) if path else None
 
@@ -157,7 +182,7 @@ def _read_policy(root: Path) -> bytes:
 def _project_table(text: bytes, file: str) -> Table:
     try:
         document = tomllib.loads(text.decode())
-    except ValueError as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise PolicyError(file, f"is not TOML: {error}") from None
     return Table(document.get("project", {}), file=file, key="project")
 
@@ -190,11 +215,11 @@ def _timeout(environment: Mapping[str, str], table: Table, argument: float | Non
 
 
 def _sla(environment: Mapping[str, str], table: Table) -> int:
-    written = table.integer("default_sla_minutes", DEFAULT_SLA_MINUTES, least=1)
+    written = table.integer("default_sla_minutes", DEFAULT_SLA_MINUTES, least=1, most=MOST_MINUTES)
     text = environment.get("HESO_DEFAULT_SLA_MINUTES")
     if not text:
         return written
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 10**7:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:12]) <= MOST_MINUTES:
         raise SettingsError(
             "HESO_DEFAULT_SLA_MINUTES", f"is {text[:20]!r}, not a number of minutes"
         )

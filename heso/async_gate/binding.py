@@ -15,7 +15,7 @@ class Binder:
     """Binds calls of one function. Made once, when the function is decorated."""
 
     def __init__(self, function: Callable[..., Any], *, is_static: bool = False) -> None:
-        self._signature = inspect.signature(function)
+        self._signature = _signature(function)
         parameters = list(self._signature.parameters.values())
         self._receiver = "" if is_static else _receiver(function, parameters)
         self._is_plain = all(p.kind not in _VARIADIC for p in parameters)
@@ -27,10 +27,10 @@ class Binder:
         self._names = frozenset(p.name for p in parameters)
 
     @property
-    def accepts_any_name(self) -> bool:
-        return any(
-            p.kind is inspect.Parameter.VAR_KEYWORD for p in self._signature.parameters.values()
-        )
+    def keywords(self) -> str:
+        """The name of the `**kwargs` parameter; empty when there is none."""
+        kinds = self._signature.parameters.values()
+        return next((p.name for p in kinds if p.kind is inspect.Parameter.VAR_KEYWORD), "")
 
     @property
     def names(self) -> frozenset[str]:
@@ -73,6 +73,14 @@ class Binder:
             elif name != self._receiver:
                 bound[name] = value
         return bound
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """What calling it binds. A wrapper that only passes on `*args, **kwargs` is read through to what it wraps; one with
+    parameters of its own is not, because its defaults are the ones that run."""
+    own = inspect.signature(function, follow_wrapped=False)
+    is_passing_on = all(p.kind in _VARIADIC for p in own.parameters.values())
+    return inspect.signature(function) if is_passing_on else own
 
 
 def _receiver(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> str:

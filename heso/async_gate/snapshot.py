@@ -38,6 +38,7 @@ from typing import Any
 from uuid import UUID
 
 from heso.core.canonical import MAX_SAFE_INTEGER, canonical_bytes
+from heso.core.forms import BYTES, CALLABLE, OBJECT
 
 MAX_BYTES = 256 * 1024
 """How large the arguments of one action may be, counted as text plus a few bytes for each value."""
@@ -120,7 +121,7 @@ class _Camera:
         if hasattr(kind, "__index__"):
             with suppress(TypeError):  # an array has the method, and only one element can use it
                 return self.take(operator.index(value), depth)
-        return {"$object": self._text(_name_of(kind))}
+        return {OBJECT: self._text(_name_of(kind))}
 
     def _attributes(self, value: object, names: Iterable[str], depth: int) -> dict[str, object]:
         return self._object(((name, getattr(value, name)) for name in names), depth)
@@ -164,7 +165,7 @@ class _Camera:
 
     def _bytes(self, value: bytes | bytearray | memoryview) -> dict[str, object]:
         self._spend(memoryview(value).nbytes * 4 // 3)
-        return {"$bytes": b64encode(value).decode("ascii")}
+        return {BYTES: b64encode(value).decode("ascii")}
 
     def _text(self, text: str) -> str:
         self._spend(len(text) + _VALUE_COST)
@@ -228,7 +229,7 @@ def _name_of(thing: Any) -> str:
 
 
 def _callable_form(camera: _Camera, value: object, _: int) -> object:
-    return {"$callable": camera.text_form(value, _name_of)}
+    return {CALLABLE: camera.text_form(value, _name_of)}
 
 
 # Asked in order: an IntEnum is an Enum first, a datetime is a date too.

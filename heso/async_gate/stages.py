@@ -6,7 +6,7 @@ sign      Evaluated -> Batch       receipts that fit the chains' ends, inside th
 append    Batch     -> Appended    on disk (the ledger's own promise)
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NewType
 
@@ -33,7 +33,7 @@ from heso.core.receipt import (
     draft_suspension,
     seal_receipt,
 )
-from heso.core.redaction import Redacted, redact_fields
+from heso.core.redaction import Redacted, check_path, redact_fields
 from heso.core.ticket import Ticket
 from heso.policy.evaluate import decision_path, evaluate_action
 from heso.policy.model import ApprovalTerms, Outcome, Policy, RequireApproval
@@ -82,7 +82,7 @@ class Request:
     """What a suspended action asks for. `token` is the secret that resuming will have to show."""
 
     terms: ApprovalTerms
-    token: ResumeToken
+    token: ResumeToken = field(repr=False)
     expires_at: Instant
 
 
@@ -104,10 +104,13 @@ class Evaluated:
 def capture(call: Call, *, step: Step, project: Step, at: Instant) -> Captured:
     """Freeze a call. Raises `CaptureError` when its arguments or names have no exact form."""
     try:
+        _check_paths(call.redact)
         fields, is_mutable = snapshot_fields(call.fields)
         verb = Verb(call.verb)
     except Unfit as unfit:
-        path = ".".join(unfit.path)
+        path = ".".join(
+            unfit.path[:1] if call.redact else unfit.path
+        )  # a hidden value has hidden keys
         raise CaptureError(call.tool_name, f"the argument `{path}` {unfit.why}") from None
     except ValueError:
         raise CaptureError(
@@ -132,6 +135,16 @@ def capture(call: Call, *, step: Step, project: Step, at: Instant) -> Captured:
     return Captured(
         action=action, session=SessionId(session), at=at, redact=call.redact, is_mutable=is_mutable
     )
+
+
+def _check_paths(redact: Sequence[str]) -> None:
+    if isinstance(redact, str):
+        raise Unfit(f"`redact` takes paths in a tuple: ({redact!r},)")
+    for path in redact:
+        try:
+            check_path(path)
+        except ValueError as error:
+            raise Unfit(str(error)) from None
 
 
 def _refuse_bad_names(action: Action, session: str) -> None:

@@ -19,6 +19,7 @@ from heso.async_gate.snapshot import snapshot_fields
 from heso.async_gate.stages import Call
 from heso.core.canonical import canonical_bytes
 from heso.core.receipt import Verb
+from heso.core.redaction import check_path
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -186,19 +187,26 @@ def _dress(wrapper: Callable[..., Any], function: Callable[P, R]) -> Callable[P,
 
 def _refuse_unknown_paths(gated: _Gated) -> None:
     """A misspelt redact path would hide nothing, silently."""
-    if gated.binder.accepts_any_name:
-        return
     for path in gated.redact:
-        if path.partition(".")[0] not in gated.binder.names:
+        check_path(path)
+        first = path.partition(".")[0]
+        if first == gated.binder.keywords:
+            raise ValueError(
+                f"name the arguments in **{first}, not {path!r}: they are hidden by their names"
+            )
+        if not gated.binder.keywords and first not in gated.binder.names:
             raise ValueError(f"{gated.name} has no parameter for the redact path {path!r}")
 
 
 def _wrapper(function: Callable[..., Any], gated: _Gated) -> Callable[..., Any]:
-    if inspect.iscoroutinefunction(function):
+    inner = inspect.unwrap(
+        function
+    )  # a plain wrapper around a coroutine function still starts it later
+    if inspect.iscoroutinefunction(inner):
         return _wrap_coroutine(function, gated)
-    if inspect.isasyncgenfunction(function):
+    if inspect.isasyncgenfunction(inner):
         return _wrap_async_generator(function, gated)
-    if inspect.isgeneratorfunction(function):
+    if inspect.isgeneratorfunction(inner):
         return _wrap_generator(function, gated)
     return _wrap_function(function, gated)
 

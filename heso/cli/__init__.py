@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `heso log | head`: nobody reads any more, also not at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except UnicodeError:
+        return fail("an argument or a file name is not valid text", _ANY_STEP)
     except KeyboardInterrupt:
         return 130
     except OSError as error:

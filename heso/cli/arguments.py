@@ -1,6 +1,7 @@
 """The commands and their arguments."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -33,7 +34,7 @@ def parse_arguments(arguments: Sequence[str]) -> Command:
     """The command that `arguments` ask for, ready to run. Exits with 64 when they ask for none."""
     top = _Parser(
         prog="heso",
-        description="Gate, co-sign and prove every action an AI agent takes.",
+        description="Gate, sign and prove every action an AI agent takes.",
         epilog="heso COMMAND --help tells more about each.",
     )
     top.add_argument("--version", action="version", version=f"heso {__version__}")
@@ -45,6 +46,9 @@ def parse_arguments(arguments: Sequence[str]) -> Command:
         )
         if name == wanted:
             import_module(f"heso.cli.{name}").add_arguments(parser)
+    if not arguments:
+        top.print_help(sys.stderr)
+        sys.exit(64)
     options = top.parse_args(arguments)
     module = import_module(f"heso.cli.{options.command}")
     return lambda: int(module.run(options))

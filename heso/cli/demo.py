@@ -6,7 +6,9 @@ Every step is checked as it happens; a step that does not go as told ends the de
 import argparse
 import asyncio
 import os
+import shutil
 import sqlite3
+import sys
 import tempfile
 import threading
 import urllib.request
@@ -269,14 +271,14 @@ def _expect(is_so: bool, what: str) -> None:
 
 
 def _say_what_next(root: Path) -> None:
+    heso = "heso" if shutil.which("heso") else str(Path(sys.executable).with_name("heso"))
     say("heso: try next:")
-    say(f"  cd {root}")
-    say("  heso log")
-    say("  heso export -o receipts.jsonl && heso verify --chain receipts.jsonl")
-    say("  heso policy check")
-    say(
-        f'  edit {POLICY_FILE}, then heso policy explain \'{{"verb":"payment","tool_name":"charge","fields":{{}}}}\''
-    )
+    say(f"  cd {visible(str(root))}")
+    say(f"  {heso} log")
+    say(f"  {heso} export -o receipts.jsonl && {heso} verify --chain receipts.jsonl")
+    say(f"  {heso} policy check")
+    action = '{"verb":"payment","tool_name":"charge","fields":{}}'
+    say(f"  edit {POLICY_FILE}, then {heso} policy explain '{action}'")
 
 
 def _post(url: str, body: object) -> int:

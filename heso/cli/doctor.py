@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from heso.cli.output import answer, paint, visible
 from heso.core.audit import verify_audit_chain
 from heso.core.errors import HesoError
 from heso.core.hashing import fingerprint
+from heso.core.verify import verify_receipt
 from heso.policy.lint import lint_policy
 from heso.policy.reader import parse_policy
 from heso.settings import POLICY_FILE, STATE_FOLDER, Settings, read_settings
@@ -62,6 +64,7 @@ def _examine(project: str | None) -> Iterator[Finding]:
     yield from _key(settings)
     yield from _folder(settings)
     yield from _ledger(settings)
+    yield from _receipts(settings)
 
 
 def _sqlite() -> Finding:
@@ -97,7 +100,7 @@ def _key(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "warn",
             "the key opens with a development passphrase that lies beside it",
-            "set HESO_KEY_PASSPHRASE",
+            "for production make a new project with HESO_KEY_PASSPHRASE set",
         )
 
 
@@ -111,6 +114,12 @@ def _folder(settings: Settings) -> Iterator[Finding]:
             "fail",
             f"others can enter {STATE_FOLDER} (mode {mode:04o})",
             f"chmod 700 {settings.state}",
+        )
+    if not os.access(settings.state, os.W_OK):
+        yield Finding(
+            "fail",
+            f"{STATE_FOLDER} cannot be written",
+            "check its owner, and how the disk is mounted",
         )
     ignore = settings.root / ".gitignore"
     if not ignore.exists() or f"{STATE_FOLDER}/".encode() not in ignore.read_bytes().splitlines():
@@ -157,3 +166,27 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", f"{verdict.length or 0} receipts, audit chain whole")
+
+
+def _receipts(settings: Settings) -> Iterator[Finding]:
+    """Every receipt, held against this project's own key: the chains themselves are made without one."""
+    try:
+        key = load_key(
+            settings.state, settings.passphrase, allow_development=not settings.requires_passphrase
+        )
+        records = SqliteRecords(settings.database)
+    except HesoError:
+        return  # said above
+    with closing(records):
+        try:
+            for record in records.read():
+                verdict = verify_receipt(record.receipt, operator=key.public_key)
+                if not verdict.is_valid:
+                    says = f"receipt {record.position} is {verdict.kind}: {verdict.detail}"
+                    yield Finding(
+                        "fail", says, "somebody else wrote to this ledger, or its key was changed"
+                    )
+                    return
+        except HesoError:
+            return  # said above
+    yield Finding("ok", "every receipt is signed by the operator's key")

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from heso.cli.output import answer, fail, say
+from heso.cli.output import answer, fail, say, visible
 from heso.project import create_project
 from heso.settings import STATE_FOLDER, read_passphrase, requires_passphrase
 
@@ -31,8 +31,13 @@ def run(options: argparse.Namespace) -> int:
             "a passphrase is required here, and none is set",
             "set HESO_KEY_PASSPHRASE or HESO_KEY_PASSPHRASE_FILE and run it again",
         )
+    if not has_key and (root / STATE_FOLDER / "heso.db").exists():
+        return fail(
+            "this project has a ledger and no key; a new key would make another operator of it",
+            f"restore {STATE_FOLDER}/operator.key from a backup, or move {STATE_FOLDER} away",
+        )
     made = create_project(root, passphrase)
-    answer(str(made.root))
+    answer(visible(str(made.root)))
     for name in made.created:
         say(f"heso: made {name}")
     if not made.created:

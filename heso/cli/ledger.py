@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from heso.core.errors import HesoError
-from heso.ports import Record
+from heso.ports import Record, Unreadable
 from heso.settings import STATE_FOLDER, find_root
 from heso.stores.sqlite.records import SqliteRecords
 
@@ -67,6 +67,8 @@ def find_one(records: SqliteRecords, prefix: str) -> Record:
     found = records.find(wanted)
     if len(found) != 1:
         raise NoSuchReceipt(wanted, tuple(content_of(r)["action_hash"][:16] for r in found))
+    if not content_of(found[0])["action_hash"].startswith(wanted):
+        raise Unreadable("the ledger", f"row {found[0].position} is not filed under its own hash")
     return found[0]
 
 

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 
 from heso.cli.arguments import add_project
 from heso.cli.ledger import content_of, decision_of, open_records
-from heso.cli.output import answer_json, is_terminal, table
+from heso.cli.output import answer_json, is_terminal, say, table
+from heso.core.receipt import DecisionPath, Verb
 from heso.ports import Filter, Record
 from heso.stores.sqlite.records import SqliteRecords
 
 _HEADER = ("#", "at", "decision", "tool", "session", "rule", "hash")
 _STYLES = {"block": "red", "require_approval": "yellow", "suspended": "yellow"}
 _POLL_SECONDS = 0.5
+_DECISIONS = (*DecisionPath, "suspended")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workflow", help="only this workflow")
     parser.add_argument("--account", help="only this account")
     parser.add_argument("--tool", help="only this tool")
-    parser.add_argument("--verb", help="only this verb")
-    parser.add_argument("--decision", help="allow, redact, block, require_approval, suspended")
+    parser.add_argument(
+        "--verb", choices=list(Verb), metavar="VERB", help=f"only {', '.join(Verb)}"
+    )
+    parser.add_argument(
+        "--decision", choices=_DECISIONS, metavar="DECISION", help=f"only {', '.join(_DECISIONS)}"
+    )
     parser.add_argument("--json", action="store_true", help="the receipts as JSON lines")
     parser.add_argument(
         "-f", "--follow", action="store_true", help="go on as new ones come; Ctrl-C ends it"
@@ -46,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
         seen = records.count() - 1
         newest = records.newest(max(0, options.limit), wanted)
         _print(newest, as_json=options.json)
+        if not newest and not options.follow:
+            say("heso: no receipt is like that")
         if options.follow:
             seen = max(seen, newest[-1].position if newest else -1)
             _follow(records, wanted, seen, as_json=options.json)
@@ -77,7 +85,7 @@ def _row(record: Record) -> tuple[str, ...]:
     content = content_of(record)
     return (
         str(record.position),
-        content["captured_at"][5:19].replace("T", " ") if is_terminal() else content["captured_at"],
+        content["captured_at"][5:16].replace("T", " ") if is_terminal() else content["captured_at"],
         decision_of(content),
         content["action"]["tool_name"],
         _shorten(record.session_id or ""),
@@ -88,4 +96,4 @@ def _row(record: Record) -> tuple[str, ...]:
 
 def _shorten(session: str) -> str:
     """A lifecycle's name holds a whole hash; people know it by its beginning."""
-    return session if len(session) <= 24 or not is_terminal() else session[:23] + "…"
+    return session if len(session) <= 14 or not is_terminal() else session[:13] + "…"

@@ -9,6 +9,10 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 
+# Shown as nothing at all, though Unicode calls them letters and marks.
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0"
+) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 _HIDDEN = frozenset(
     {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 )  # control, format, surrogate, private, unassigned
@@ -27,7 +31,7 @@ def answer_json(line: str) -> None:
 
 
 def _escaped(character: str) -> str:
-    if unicodedata.category(character) not in _HIDDEN:
+    if not _is_hidden(character):
         return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
@@ -95,8 +99,12 @@ def paint(text: str, style: str) -> str:
 
 
 def _shown(character: str) -> str:
-    if unicodedata.category(character) not in _HIDDEN:
+    if not _is_hidden(character):
         return character
     named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
     code = ord(character)
     return named.get(character) or (f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}")
+
+
+def _is_hidden(character: str) -> bool:
+    return character in _BLANK or unicodedata.category(character) in _HIDDEN

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from heso.cli.output import answer, fail, paint, say, table, visible
+from heso.cli.output import answer, answer_json, fail, paint, say, table, visible
 from heso.core.errors import Malformed
 from heso.core.receipt import Action, Verb
 from heso.core.strict_json import parse_json
@@ -19,7 +19,7 @@ from heso.policy.lint import lint_policy, verbs_without_rule
 from heso.policy.model import Policy, Truth
 from heso.policy.reader import parse_policy
 from heso.policy.sentence import describe_condition
-from heso.settings import POLICY_FILE, find_root
+from heso.settings import POLICY_FILE, check_project_table, find_root
 
 TESTS_FILE = "heso_policy_tests.toml"
 _ACTION_FORM = 'an action is {"verb", "tool_name", "target_host"?, "workflow", "account", "fields"}'
@@ -72,12 +72,13 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     policy = _load(options.file)
+    check_project_table(policy.text, str(_policy_path(options.file)))
     findings = lint_policy(policy)
     for found in findings:
         level = paint(
             "error" if found.is_error else "warning", "red" if found.is_error else "yellow"
         )
-        answer(f"{level}: rule {visible(found.rule)!r} {visible(found.says)}")
+        answer(f"{level}: rule {visible(found.rule)!r}: {visible(found.says)}")
     for rule in policy.rules:
         mode = " [shadow]" if rule.is_shadow else ""
         answer(f"{rule.order:>6}  {visible(rule.id)}{mode}: {visible(rule.display)}")
@@ -86,7 +87,7 @@ def _check(options: argparse.Namespace) -> int:
     if silent:
         say(f"heso: no rule is about {silent}: such actions ask a person")
     is_bad = any(found.is_error or options.strict for found in findings)
-    return fail("the policy has findings", "mend them, or leave out --strict") if is_bad else 0
+    return fail("the policy has findings", "mend what is listed above") if is_bad else 0
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -183,7 +184,7 @@ def _eval(options: argparse.Namespace) -> int:
                 )
             decision = decision_path(outcome.decision)
             if options.json:
-                answer(
+                answer_json(
                     orjson.dumps({"decision_path": decision, "rule_id": outcome.rule_id}).decode()
                 )
             else:

@@ -9,6 +9,7 @@ from heso.cli.arguments import add_project
 from heso.cli.ledger import content_of, decision_of, find_one, open_records
 from heso.cli.output import answer, answer_json, paint, visible
 from heso.core.hashing import fingerprint
+from heso.core.verdict import Verdict
 from heso.core.verify import verify_receipt
 
 
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     verdict = verify_receipt(record.receipt)
     content = content_of(record)
-    for name, value in _card(content, record.position):
+    for name, value in _card(content, record.position, verdict):
         answer(f"{paint(f'{name:<12}', 'dim')} {value}")
     level = f" {verdict.trust_level}" if verdict.trust_level else ""
     detail = f": {visible(verdict.detail)}" if verdict.detail else ""
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     return 0 if verdict.is_valid else 1
 
 
-def _card(content: dict[str, Any], position: int) -> list[tuple[str, str]]:
+def _card(content: dict[str, Any], position: int, verdict: Verdict) -> list[tuple[str, str]]:
     action, policy = content["action"], content["policy"]
     place = (
         f"{content['session_id']} #{content['seq']}" if "session_id" in content else "stands alone"
@@ -51,8 +52,10 @@ def _card(content: dict[str, Any], position: int) -> list[tuple[str, str]]:
         ("host", action.get("target_host", "")),
         ("session", place),
         ("audit", f"entry {position}"),
-        ("signed by", f"{content['agent_identity']}  {fingerprint(content['agent_identity'])}"),
     ]
+    lines += [("signed by", f"{key}  {fingerprint(key)}") for key in verdict.signers]
+    if verdict.signers and content["agent_identity"] != verdict.signers[0]:
+        lines.append(("CLAIMS", f"another operator: {content['agent_identity']}"))
     lines += [("because", _condition(c)) for c in policy["matched_conditions"]]
     lines += [("argument", f"{name} = {_json(value)}") for name, value in action["fields"].items()]
     lines += [("hidden", m["field_path"]) for m in content.get("redaction", {}).get("markers", ())]

@@ -8,17 +8,21 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from heso.cli.output import answer, fail, paint, visible
+from heso.cli.output import answer, answer_json, fail, paint, visible
 from heso.core.audit import verify_audit_chain
 from heso.core.encoding import PublicKey, parse_public_key
 from heso.core.errors import Malformed
 from heso.core.redaction import check_reveals, parse_sidecar
+from heso.core.strict_json import MAX_BYTES
 from heso.core.verdict import ChainKind, ChainVerdict, Kind, Verdict
 from heso.core.verify import Examined, examine_receipt, verify_receipt
+
+if TYPE_CHECKING:
+    from heso.core.collection import Session
 
 USAGE = 64
 _UNREADABLE = frozenset(
@@ -104,9 +108,9 @@ def _verify_one(data: bytes, operator: PublicKey | None, options: argparse.Names
     if options.reveal and verdict.is_valid and examined.envelope is not None:
         return _verify_reveals(examined, options)
     if options.json:
-        answer(_as_json(verdict))
+        answer_json(_as_json(verdict))
     else:
-        _show(verdict)
+        _show(verdict, is_pinned=bool(options.operator))
     return _exit_code([verdict.kind])
 
 
@@ -117,15 +121,15 @@ def _verify_reveals(examined: Examined, options: argparse.Namespace) -> int:
     except Malformed as error:
         kind, detail = Kind.MALFORMED_REDACTION, str(error)
         if options.json:
-            answer(_as_json(Verdict(kind=kind, detail=detail)))
+            answer_json(_as_json(Verdict(kind=kind, detail=detail)))
             return 1
-        _show(examined.verdict)
+        _show(examined.verdict, is_pinned=bool(options.operator))
         return fail(detail, "the sidecar does not belong to this receipt, or was edited")
     if options.json:
         revealed = [{"field_path": r.field_path, "value_json": r.value_json} for r in reveals]
-        answer(_as_json(examined.verdict, revealed=revealed))
+        answer_json(_as_json(examined.verdict, revealed=revealed))
         return 0
-    _show(examined.verdict)
+    _show(examined.verdict, is_pinned=bool(options.operator))
     for reveal in reveals:
         answer(f"  revealed {visible(reveal.field_path)} = {visible(reveal.value_json)}")
     return 0
@@ -139,7 +143,7 @@ def _verify_each(
         verdict = verify_receipt(line, operator=operator)
         kinds.add(verdict.kind)
         if options.json:
-            answer(_as_json(verdict))
+            answer_json(_as_json(verdict))
         else:
             answer(_line(verdict))
     if not kinds:
@@ -165,10 +169,26 @@ def _verify_chains(
     for lone in standalone:
         kinds.add(lone.verdict.kind)
         if options.json:
-            answer(_as_json(lone.verdict, place=lone.place))
+            answer_json(_as_json(lone.verdict, place=lone.place))
         else:
             answer(f"receipt on line {lines[lone.place][0]}: {_line(lone.verdict)}")
+    if not options.json:
+        _say_who_signed(sessions, operator)
     return _exit_code(kinds)
+
+
+def _say_who_signed(sessions: Sequence["Session"], pinned: PublicKey | None) -> None:
+    keys = {key: None for session in sessions for key in session.verdict.operators}
+    for key in keys:
+        about = ", the pinned operator" if key == pinned else " and others" if len(keys) > 1 else ""
+        answer(f"signed by {key}{about}")
+    bad = sum(not session.verdict.is_valid for session in sessions)
+    if bad:
+        answer(
+            paint(
+                f"{bad} of {len(sessions)} sessions do not hold; --each names the receipts", "red"
+            )
+        )
 
 
 def _many_cores(count: int) -> Callable[..., Iterable[Any]]:
@@ -204,7 +224,8 @@ def _report_chain(name: str, verdict: ChainVerdict, options: argparse.Namespace)
     if options.json:
         found = {"kind": verdict.kind, "trust_level": None, "detail": verdict.detail}
         extra = {"chain": name, "length": verdict.length, "seq": verdict.seq}
-        answer(orjson.dumps({**found, **extra}).decode())
+        keys = {"operators": verdict.operators}
+        answer_json(orjson.dumps({**found, **extra, **keys}).decode())
     else:
         mark = paint(str(verdict.kind), "green" if verdict.is_valid else "red")
         about = f"{verdict.length} in order" if verdict.is_valid else verdict.detail
@@ -214,16 +235,14 @@ def _report_chain(name: str, verdict: ChainVerdict, options: argparse.Namespace)
     return _exit_code([verdict.kind])
 
 
-def _show(verdict: Verdict) -> None:
+def _show(verdict: Verdict, *, is_pinned: bool) -> None:
     answer(_line(verdict))
     for signer in verdict.signers:
         answer(f"  signed by {signer}")
     if verdict.is_valid:
-        answer(
-            paint(
-                "  checked here, offline; whose key that is, is for you to know (--operator)", "dim"
-            )
-        )
+        known = "that is the pinned operator's key"
+        unknown = "whose key that is, is for you to know (--operator)"
+        answer(paint(f"  checked here, offline; {known if is_pinned else unknown}", "dim"))
 
 
 def _line(verdict: Verdict) -> str:
@@ -279,8 +298,17 @@ def _numbered_lines(options: argparse.Namespace) -> Iterator[tuple[int, bytes]]:
             yield from _full_lines(file)
 
 
-def _full_lines(file: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    return ((number, line) for number, line in enumerate(file, 1) if line.strip())
+def _full_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Lines with something on them. Of one that is longer than any receipt only the beginning is kept: enough to refuse
+    it, whatever its length."""
+    number = 0
+    while line := file.readline(MAX_BYTES + 2):
+        number += 1
+        rest = line
+        while not rest.endswith(b"\n") and (rest := file.readline(MAX_BYTES)):
+            pass
+        if line.strip():
+            yield number, line
 
 
 def _project_lines(options: argparse.Namespace) -> Iterator[bytes]:

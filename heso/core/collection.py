@@ -7,6 +7,7 @@ import orjson
 
 from heso.core.chain import EachReceipt, verify_action_chain, verify_lifecycle_chain
 from heso.core.encoding import PublicKey
+from heso.core.strict_json import MAX_BYTES
 from heso.core.verdict import ChainVerdict, Verdict
 from heso.core.verify import verify_receipt
 
@@ -66,6 +67,8 @@ def _judge(
 
 def _belongs_to(data: bytes) -> tuple[str | None, bool]:
     """A first, lenient look, only to sort: the strict reading comes with the verdict."""
+    if len(data) > MAX_BYTES:
+        return None, False
     try:
         content = orjson.loads(data)["content"]
         session_id = content.get("session_id")

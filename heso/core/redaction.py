@@ -12,6 +12,7 @@ Rule 3: paths are relative to `fields`, split on dots, and walk objects only. A 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal, assert_never
 
 import orjson
@@ -19,6 +20,7 @@ import orjson
 from heso.core.canonical import canonical_bytes
 from heso.core.encoding import Digest, is_digest
 from heso.core.errors import Malformed
+from heso.core.forms import is_standin
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
 from heso.core.receipt import Json
@@ -62,12 +64,17 @@ def redact_fields(
 ) -> Redacted:
     """Hide the values at `paths`. A missing path hides nothing and draws no salt."""
     shown = dict(fields)
+    literal = [path for path in paths if "." in path and path in shown]
     paths = [reached for path in paths if (reached := _reach(shown, path)) is not None]
     markers: list[Json] = []
     reveals: list[Reveal] = []
     commitments: list[Digest] = []
-    for path in _outermost(paths):
-        parent, key = _copy_down_to(shown, path)
+    # Policy reads such a key as well as the path. One spot after the other: each copies the objects on its way.
+    spots = chain(
+        ((path, shown, path) for path in literal),
+        ((path, *_copy_down_to(shown, path)) for path in _outermost(paths)),
+    )
+    for path, parent, key in spots:
         match mode:
             case "commit_and_reveal":
                 reveal = Reveal(
@@ -91,6 +98,12 @@ def redact_fields(
     if mode == "commit_and_reveal":
         record["merkle_root"] = merkle_root(commitments)
     return Redacted(fields=shown, record=record, reveals=tuple(reveals))
+
+
+def check_path(path: str) -> None:
+    """Raise `ValueError` for a path that could never hide anything."""
+    if not all(path.split(".")) or "*" in path:
+        raise ValueError(f"{path!r} is no redact path: names separated by dots, no wildcards")
 
 
 def commit(reveal: Reveal) -> Digest:
@@ -135,7 +148,10 @@ def check_reveals(content: Json, reveals: Sequence[Reveal]) -> tuple[Reveal, ...
         commitments = markers.get(reveal.field_path)
         if commitments is None:
             raise Malformed("reveal", "the receipt has no commitment here", reveal.field_path)
-        if commit(reveal) not in commitments:
+        commitment = commit(reveal)
+        if commitment not in commitments or not _stands_there(
+            content, reveal.field_path, commitment
+        ):
             raise Malformed("reveal", "does not open the commitment", reveal.field_path)
     return tuple(reveals)
 
@@ -159,7 +175,7 @@ def _reach(fields: Mapping[str, object], path: str) -> str | None:
     found: object = fields
     walked: list[str] = []
     for segment in path.split("."):
-        if not isinstance(found, dict):
+        if not isinstance(found, dict) or is_standin(found):
             return None if found is None else ".".join(walked)
         if segment not in found:
             return None
@@ -177,6 +193,22 @@ def _copy_down_to(root: dict[str, object], path: str) -> tuple[dict[str, object]
         here[segment] = inner
         here = inner
     return here, last
+
+
+def _stands_there(content: Json, path: str, commitment: Digest) -> bool:
+    """Whether the receipt shows this very commitment at the path; not to be seen below a hidden parent is all right."""
+    action = content.get("action")
+    fields = action.get("fields") if isinstance(action, dict) else None
+    if not isinstance(fields, dict):
+        return True
+    if path in fields:
+        return bool(fields[path] == {"_sd": commitment})
+    found: object = fields
+    for segment in path.split("."):
+        if not isinstance(found, dict) or segment not in found:
+            return True
+        found = found[segment]
+    return bool(found == {"_sd": commitment})
 
 
 def _marker(path: str, algorithm: str, commitment: str) -> Json:

@@ -1,6 +1,6 @@
 """What waits for a person: one suspended action, with everything needed to decide it and to run it later."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from heso.core.encoding import Digest
@@ -25,10 +25,10 @@ class Ticket:
     account: str
     rule_id: str
     policy_hash: Digest
-    fields_json: bytes
+    fields_json: bytes = field(repr=False)
     terms_json: bytes
     reveal_root: Digest | None
-    resume_token: str
+    resume_token: str = field(repr=False)
     suspended_at: Instant
     expires_at: Instant
     state: Literal["suspended"] = "suspended"

@@ -120,7 +120,10 @@ def _compile_exists(wanted: object) -> Test:
 def _compile_contains(wanted: object) -> Test:
     def test(value: object) -> Truth:
         if isinstance(value, list):
-            return any(_equal(item, wanted) for item in value)
+            if any(_equal(item, wanted) for item in value):
+                return True
+            is_nested = any(isinstance(item, list | dict) for item in value)
+            return None if is_nested and not isinstance(wanted, list | dict) else False
         if isinstance(value, str) and isinstance(wanted, str):
             return wanted in value
         return None

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Final, Literal
 
+from heso.core.forms import is_standin
 from heso.core.receipt import Action
 
 RESERVED = frozenset({"verb", "tool_name", "target_host", "workflow", "account"})
@@ -44,7 +45,7 @@ def find_field(action: Action, name: str) -> object:
 def _walk(fields: Mapping[str, object], path: str) -> object:
     found: object = fields
     for segment in path.split("."):
-        if not isinstance(found, Mapping):
+        if not isinstance(found, Mapping) or is_standin(found):
             return MISSING if found is None else UNREADABLE
         if segment not in found:
             return MISSING

@@ -46,7 +46,7 @@ def _lint_approvers(rule: Rule, policy: Policy) -> list[Finding]:
         if not terms.approvers or not {person.id, *person.roles}.isdisjoint(terms.approvers)
     ]
     if not findings and terms.threshold > len(people):
-        says = f"needs {terms.threshold} people, and only {len(people)} could say yes"
+        says = f"asks {terms.threshold} to approve, and {len(people)} on the roster may; add an [[approver]]"
         findings.append(Finding(rule.id, says, is_error=bool(terms.approvers)))
     return findings
 

@@ -13,6 +13,7 @@ from heso.core.encoding import PublicKey, parse_public_key
 from heso.core.errors import Malformed
 from heso.core.hashing import digest
 from heso.core.receipt import Verb
+from heso.core.redaction import check_path
 from heso.policy.conditions import BadCondition, compile_test
 from heso.policy.errors import FloorBypass, PolicyError
 from heso.policy.evaluate import make_candidate
@@ -38,6 +39,7 @@ from heso.policy.sentence import write_sentence
 from heso.policy.table import Table
 
 MAX_BYTES = 1024 * 1024
+MOST_MINUTES = 10 * 366 * 24 * 60  # ten years
 _DEEPEST_VALUE = 16
 _LARGEST_INTEGER_BITS = 4096
 
@@ -111,7 +113,7 @@ def _parse_rule(table: Table) -> Rule:
         raise table.fault("scope", "must be `*`, a host, or `*.` and a host")
     conditions = tuple(_parse_condition(one) for one in table.tables("conditions"))
     decision = _parse_decision(table)
-    redact = table.texts("redact")
+    redact = _parse_redact(table)
     if isinstance(decision, Redact) and not redact:
         raise table.fault("redact", "a redact rule must say what to redact")
     is_shadow = table.choice("mode", {"enforce": False, "shadow": True}, "enforce")
@@ -138,6 +140,16 @@ def _parse_rule(table: Table) -> Rule:
     )
     table.finish()
     return rule
+
+
+def _parse_redact(table: Table) -> tuple[str, ...]:
+    paths = table.texts("redact")
+    for path in paths:
+        try:
+            check_path(path)
+        except ValueError as error:
+            raise table.fault("redact", str(error)) from None
+    return paths
 
 
 def _parse_subject(table: Table) -> Subject:
@@ -193,7 +205,7 @@ def _parse_terms(table: Table) -> ApprovalTerms:
     terms = ApprovalTerms(
         approvers=table.texts("approvers"),
         threshold=table.integer("threshold", 1, least=1),
-        sla_minutes=table.integer("sla_minutes", least=1) if has_sla else None,
+        sla_minutes=table.integer("sla_minutes", least=1, most=MOST_MINUTES) if has_sla else None,
         on_timeout=table.choice("on_timeout", timeouts, "deny"),
         escalate_to=table.texts("escalate_to"),
     )

@@ -16,6 +16,7 @@ _LABELS = re.compile(
 )
 _PORT = re.compile(r":[0-9]*$", re.ASCII)
 _LONGEST_HOST = 253
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def parse_scope(text: str) -> str | None:
@@ -61,10 +62,18 @@ def covers(scope: str, host: str | None) -> Truth:
 
 
 def _parse_ipv6(text: str) -> str | None:
+    """An address. One that carries an IPv4 address is that address: both reach the same machine."""
     try:
-        return str(ipaddress.IPv6Address(text)) if "%" not in text else None
+        address = ipaddress.IPv6Address(text)
     except ValueError:
         return None
+    if "%" in text or 2**16 <= int(address) < 2**32:  # zones, and the deprecated `::a.b.c.d`
+        return None
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    if address in _NAT64:
+        return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return str(address)
 
 
 def _parse_ipv4(text: str) -> str | None:

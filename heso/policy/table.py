@@ -49,11 +49,18 @@ class Table:
     def flag(self, key: str, *, default: bool) -> bool:
         return self._typed(key, bool, "true or false", default)
 
-    def integer(self, key: str, default: int | None = None, *, least: int | None = None) -> int:
+    def integer(
+        self,
+        key: str,
+        default: int | None = None,
+        *,
+        least: int | None = None,
+        most: int = 2**53 - 1,
+    ) -> int:
         number = self._typed(key, int, "a whole number", default)
         if least is not None and number < least:
             raise self.fault(key, f"must be at least {least}")
-        if not -(2**53) < number < 2**53:
+        if not -(2**53) < number <= most:
             raise self.fault(key, "is too large")
         return number
 

@@ -67,6 +67,21 @@ def load_key(folder: Path, passphrase: bytes | None, *, allow_development: bool)
     return SigningKey.from_seed(open_key(container, passphrase))
 
 
+def check_private_folder(folder: Path) -> None:
+    """Raise `KeyUnusable` unless this is a folder of ours that nobody else can enter."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return  # the key in it is missing too, and says so
+    if not stat.S_ISDIR(found.st_mode):
+        raise KeyUnusable(f"{folder} is not a folder", "remove it and run `heso init`")
+    if found.st_uid not in (os.geteuid(), 0):
+        raise KeyUnusable(f"{folder} belongs to another user", "use a project of your own")
+    if found.st_mode & 0o077:
+        mode = stat.S_IMODE(found.st_mode)
+        raise KeyUnusable(f"others can enter {folder} (mode {mode:04o})", f"chmod 700 {folder}")
+
+
 def has_development_passphrase(folder: Path) -> bool:
     return (folder / DEVELOPMENT_PASSPHRASE_FILE).exists()
 
@@ -89,7 +104,8 @@ def _development_passphrase(folder: Path, *, allowed: bool) -> bytes:
 def read_passphrase_file(path: Path) -> bytes:
     """The passphrase in a file: its first line. Raises `KeyUnusable`."""
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb") as file:
+            lines = file.read(64 * 1024).splitlines()
     except OSError as error:
         raise KeyUnusable(
             f"{path} cannot be read ({error.strerror})", "check HESO_KEY_PASSPHRASE_FILE"
@@ -102,12 +118,17 @@ def read_passphrase_file(path: Path) -> bytes:
 def _read_private(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            found = os.fstat(file.fileno())
+            if found.st_uid not in (os.geteuid(), 0):
+                raise KeyUnusable(f"{path} belongs to another user", "use a key of your own")
+            mode = stat.S_IMODE(found.st_mode)
             if mode & 0o077:
                 raise KeyUnusable(f"others can read {path} (mode {mode:04o})", f"chmod 600 {path}")
             return file.read(64 * 1024)
     except FileNotFoundError:
-        raise KeyUnusable(f"{path} is not there", "run `heso init`") from None
+        raise KeyUnusable(
+            f"{path} is not there", "restore it from a backup; a new project: `heso init`"
+        ) from None
     except OSError as error:
         raise KeyUnusable(
             f"{path} cannot be read ({error.strerror})", "check its owner and mode"

@@ -184,7 +184,7 @@ def test_a_missing_key_is_not_made_by_starting(root: Path) -> None:
     (root / ".heso" / KEY_FILE).unlink()
     with pytest.raises(KeyUnusable, match="is not there") as refused:
         heso.init(root)
-    assert refused.value.next_step == "run `heso init`"
+    assert refused.value.next_step == "restore it from a backup; a new project: `heso init`"
     assert not (root / ".heso" / KEY_FILE).exists()
 
 

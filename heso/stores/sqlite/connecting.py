@@ -90,4 +90,8 @@ def _wait_while_busy(work: Callable[[], object], busy_seconds: float) -> None:
 def _create_private(file: Path) -> None:
     """SQLite gives its side files the mode of the main one, so the main one must be born private."""
     descriptor = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    os.close(descriptor)
+    try:
+        if os.fstat(descriptor).st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)

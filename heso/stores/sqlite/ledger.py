@@ -12,6 +12,7 @@ Rule 5: a failed fsync stops the writer for good. What the kernel did with those
 """
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections import deque
@@ -76,8 +77,14 @@ class SqliteLedger:
         self._busy_seconds = busy_seconds
         self._is_closed = False
         self._start_over()
-        self._connection: sqlite3.Connection | None = open_writer(file, busy_seconds=busy_seconds)
+        self._connection: sqlite3.Connection | None = self._connect()
         survive_forks(self)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = open_writer(self._file, busy_seconds=self._busy_seconds)
+        opened = self._file.stat()
+        self._identity = (opened.st_dev, opened.st_ino)
+        return connection
 
     def _start_over(self) -> None:
         self._turn = threading.Lock()
@@ -219,8 +226,9 @@ class SqliteLedger:
         if self._stopped_by:
             raise NotWritten(f"the ledger has stopped: {self._stopped_by}", "restart the process")
         if self._connection is None:  # after a fork
-            self._connection = open_writer(self._file, busy_seconds=self._busy_seconds)
+            self._connection = self._connect()
         ordering = self._begin(self._connection)
+        self._refuse_if_replaced()
         try:
             for job in jobs:
                 _place(job, ordering)
@@ -254,6 +262,18 @@ class SqliteLedger:
         if self._ordering.size > _REMEMBERED_SESSIONS:
             self._ordering.forget_heads()
         return self._ordering
+
+    def _refuse_if_replaced(self) -> None:
+        """A file that was moved away or replaced still takes writes, and nobody will ever read them."""
+        try:
+            found = os.stat(self._file)  # noqa: PTH116  # on every gate's path: Path.stat() costs twice as much
+            is_same = (found.st_dev, found.st_ino) == self._identity
+        except OSError:
+            is_same = False
+        if not is_same:
+            self._roll_back()
+            self._stopped_by = f"{self._file} was removed or replaced while it was open"
+            raise NotWritten(f"the ledger has stopped: {self._stopped_by}", "restart the process")
 
     def _roll_back(self) -> None:
         self._ordering = None
