@@ -8,10 +8,13 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import orjson
 import pytest
 
 import heso as library
 from heso.cli import log
+from heso.core.keys import SigningKey
+from heso.core.receipt import seal_receipt
 from heso.stores.sqlite.records import SqliteRecords
 
 STRANGER = "O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik="
@@ -232,3 +235,25 @@ def test_a_card_is_aligned_on_a_terminal_too(
     shown = on_terminal("show", heso("log", "-n", "1").out.rstrip("\n").rpartition("\t")[2])
     lines = re.sub(r"\x1b\[[0-9]*m", "", shown).splitlines()
     assert {len(re.match(r"[a-z]+(?: by)? +", line)[0]) for line in lines} == {13}
+
+
+def test_a_line_of_any_length_is_refused_by_its_beginning(project: Path, heso: Callable) -> None:
+    (project / "long.jsonl").write_bytes(b"[" + b"{}," * 4_000_000 + b"{}]\n")
+    done = heso("verify", "--chain", "long.jsonl")
+    assert done.code == 2
+    assert "bytes; at most" in done.out
+
+
+def test_a_receipt_that_claims_another_operator_says_who_signed_it(
+    project: Path, heso: Callable
+) -> None:
+    stranger = SigningKey.from_seed(b"\x42" * 32)
+    newest = orjson.loads(heso("log", "--json", "-n", "1", "--decision", "allow").out)
+    content = {**newest["content"], "session_id": "forged", "seq": 0}
+    content.pop("action_hash")
+    content.pop("prev_receipt_hash", None)
+    receipt = seal_receipt(content, stranger)
+    (project / "forged.json").write_bytes(receipt.body)
+    shown = heso("verify", "forged.json")
+    assert f"signed by {stranger.public_key}" in shown.out
+    assert content["agent_identity"] not in shown.out

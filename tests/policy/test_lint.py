@@ -169,7 +169,11 @@ def test_a_rule_about_everything_leaves_no_doubt(lint_pair) -> None:
             "asks 3 to approve, and 2 on the roster may; add an [[approver]]",
             True,
         ),
-        ({"threshold": "4"}, "asks 4 to approve, and 3 on the roster may; add an [[approver]]", False),
+        (
+            {"threshold": "4"},
+            "asks 4 to approve, and 3 on the roster may; add an [[approver]]",
+            False,
+        ),
     ],
 )
 def test_a_question_that_nobody_can_answer_is_reported(terms, says, is_error, read, rule) -> None:
