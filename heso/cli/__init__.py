@@ -12,9 +12,6 @@ from heso.cli.arguments import parse_arguments
 from heso.cli.output import fail
 from heso.core.errors import HesoError
 
-OK = 0
-FAILED = 1
-USAGE = 64
 _ANY_STEP = "run the command with --help, or `heso doctor`"
 
 
@@ -31,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(str(error), error.next_step or _ANY_STEP)
     except BrokenPipeError:  # `heso log | head`: nobody reads any more, also not at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+        return 0
     except UnicodeError:
         return fail("an argument or a file name is not valid text", _ANY_STEP)
     except KeyboardInterrupt:

@@ -17,15 +17,6 @@ def format_instant(instant: Instant) -> str:
     return _format_second(instant // SECOND)
 
 
-def parse_instant(text: str) -> Instant:
-    """An ISO 8601 time with a zone. Raises `Malformed`."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Malformed("time", "not ISO 8601, such as 2026-01-31T09:00:00Z") from None
-    return instant_of(moment)
-
-
 def instant_of(moment: datetime) -> Instant:
     """Raises `Malformed` for a time without a zone: it is a different instant on every machine."""
     if moment.tzinfo is None:
