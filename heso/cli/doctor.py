@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heso.cli.arguments import add_project
-from heso.cli.output import answer, paint, visible
+from heso.cli.output import answer, paint, visible, with_progress
 from heso.core.audit import verify_audit_chain
 from heso.core.errors import HesoError
 from heso.core.hashing import fingerprint
@@ -179,7 +179,7 @@ def _receipts(settings: Settings) -> Iterator[Finding]:
         return  # said above
     with closing(records):
         try:
-            for record in records.read():
+            for record in with_progress(records.read(), records.count()):
                 verdict = verify_receipt(record.receipt, operator=key.public_key)
                 if not verdict.is_valid:
                     says = f"receipt {record.position} is {verdict.kind}: {verdict.detail}"

@@ -7,7 +7,10 @@ Rule 2: colours and tables are for terminals; a pipe gets plain, tab-separated l
 
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # Shown as nothing at all, though Unicode calls them letters and marks.
 _BLANK = frozenset(
@@ -90,6 +93,17 @@ def table(
             *(Text(cell) for cell in row), style=style
         )  # Text: markup in a cell is only text
     Console().print(drawn)
+
+
+def with_progress(items: Iterable[T], total: int | None = None) -> Iterable[T]:
+    """`items`, with a bar on stderr for a person who has to wait for them."""
+    if not sys.stderr.isatty():
+        return items
+    from rich.console import Console  # noqa: PLC0415  # only people need it
+    from rich.progress import track  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    return track(items, total=total, description="verifying", console=console, transient=True)
 
 
 def paint(text: str, style: str) -> str:

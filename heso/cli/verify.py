@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from heso.cli.output import answer, answer_json, fail, paint, visible
+from heso.cli.output import answer, answer_json, fail, paint, visible, with_progress
 from heso.core.audit import verify_audit_chain
 from heso.core.encoding import PublicKey, parse_public_key
 from heso.core.errors import Malformed
@@ -98,7 +98,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.chain:
         return _verify_chains(list(_numbered_lines(options)), operator, options)
     if options.audit:
-        return _report_chain("audit chain", verify_audit_chain(_lines(options)), options)
+        return _report_chain(
+            "audit chain", verify_audit_chain(with_progress(_lines(options))), options
+        )
     return _verify_one(_read_one(options), operator, options)
 
 
@@ -203,21 +205,10 @@ def _many_cores(count: int) -> Callable[..., Iterable[Any]]:
 
         pieces = [receipts[at : at + 100] for at in range(0, len(receipts), 100)]
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for piece in _with_progress(pool.map(judge_some, pieces), len(pieces)):
+            for piece in with_progress(pool.map(judge_some, pieces), len(pieces)):
                 yield from piece
 
     return each
-
-
-def _with_progress(pieces: Iterable[list[Any]], total: int) -> Iterable[list[Any]]:
-    if not sys.stderr.isatty():
-        return pieces
-    from rich.console import Console  # noqa: PLC0415  # only people need it
-    from rich.progress import track  # noqa: PLC0415
-
-    return track(
-        pieces, total=total, description="verifying", console=Console(stderr=True), transient=True
-    )
 
 
 def _report_chain(name: str, verdict: ChainVerdict, options: argparse.Namespace) -> int:

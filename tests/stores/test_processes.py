@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from heso.ports import Batch, Heads, NotWritten
 from heso.stores.sqlite.ledger import SqliteLedger
 from heso.testing import Evidence, seal_action
 
@@ -203,3 +205,32 @@ def test_a_forked_child_and_a_newcomer_never_fork_the_ledger(database: Path, che
     acknowledged = run.stdout.split()
     assert len(acknowledged) == 10
     check(acknowledged=acknowledged)
+
+
+def test_a_fork_in_the_middle_of_a_write_stops_the_child_and_not_the_parent(
+    database: Path, check: Check
+) -> None:
+    """The turn is another thread's: the fork must not release it, and the child cannot know what was written."""
+    ledger = SqliteLedger(database, busy_seconds=0.2)
+    ledger.append_inline(seal_action())
+    inside, leave = threading.Event(), threading.Event()
+
+    def slow(heads: Heads) -> Batch:
+        inside.set()
+        leave.wait(5)
+        return seal_action()(heads)
+
+    writer = threading.Thread(target=ledger.append_inline, args=(slow,))
+    writer.start()
+    inside.wait(5)
+
+    def refused() -> None:
+        with pytest.raises(NotWritten, match="forked in the middle"):
+            ledger.append_inline(seal_action())
+
+    assert _fork(refused) == 0
+    leave.set()
+    writer.join()
+    ledger.append_inline(seal_action())
+    ledger.close()
+    assert check().sessions == {"session": 3}

@@ -76,6 +76,7 @@ class SqliteLedger:
         self._file = file
         self._busy_seconds = busy_seconds
         self._is_closed = False
+        self._gave_up_for_fork = False
         self._start_over()
         self._connection: sqlite3.Connection | None = self._connect()
         survive_forks(self)
@@ -136,20 +137,23 @@ class SqliteLedger:
             self._stopped_by = "it is closed"
 
     def before_fork(self) -> None:
-        if not self._turn.acquire(timeout=self._busy_seconds):
-            self._stopped_by = "the process forked in the middle of a write"
-            return
-        self._disconnect()
+        self._gave_up_for_fork = self._turn.acquire(timeout=self._busy_seconds)
+        if self._gave_up_for_fork:
+            self._disconnect()
 
     def after_fork_in_parent(self) -> None:
-        if self._turn.locked():
+        if (
+            self._gave_up_for_fork
+        ):  # else another thread holds the turn, and it is that thread's to release
             self._turn.release()
 
     def after_fork_in_child(self) -> None:
         stopped_by = self._stopped_by
         self._start_over()
-        self._stopped_by = stopped_by
         self._is_shut = self._is_closed
+        self._stopped_by = stopped_by
+        if not self._gave_up_for_fork:
+            self._stopped_by = "the process was forked in the middle of another thread's write"
 
     def _refuse_if_closed(self) -> None:
         if self._is_closed:
