@@ -6,6 +6,8 @@ and `next_step` says what a person can do about it.
 
 from dataclasses import dataclass
 
+from heso.core.strictness import StricterRule
+
 
 class HesoError(Exception):
     """Anything heso refuses. `next_step` is one sentence, empty when there is nothing to do."""
@@ -15,11 +17,15 @@ class HesoError(Exception):
 
 @dataclass(eq=False)
 class Malformed(HesoError):
-    """A text or value that is not what it claims to be. `where` is a path such as `content.policy`."""
+    """A text or value that is not what it claims to be. `where` is a path such as `content.policy`.
+
+    `rule` names a rule of ours that the format's reference does not have.
+    """
 
     what: str
     why: str
     where: str = ""
+    rule: StricterRule | None = None
 
     def __str__(self) -> str:
         place = f" at {self.where}" if self.where else ""
