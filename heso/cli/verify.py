@@ -19,7 +19,7 @@ from heso.core.errors import Malformed
 from heso.core.redaction import check_reveals, parse_sidecar
 from heso.core.strict_json import MAX_BYTES
 from heso.core.verdict import ChainKind, ChainVerdict, Kind, Verdict
-from heso.core.verify import Examined, examine_receipt, verify_receipt
+from heso.core.verify import Examined, Terms, examine_receipt, plain_verdict, verify_receipt
 
 if TYPE_CHECKING:
     from heso.core.collection import Session
@@ -32,7 +32,6 @@ _UNREADABLE = frozenset(
         Kind.MALFORMED,
         ChainKind.MALFORMED,
         ChainKind.EMPTY,
-        ChainKind.UNSUPPORTED,
     }
 )
 _MAX_FILE = 4 * 1024 * 1024  # more than any receipt; the reader says how much is too much
@@ -105,8 +104,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _verify_one(data: bytes, operator: PublicKey | None, options: argparse.Namespace) -> int:
-    examined = examine_receipt(data, operator=operator)
-    verdict = examined.verdict
+    examined = examine_receipt(data, Terms(operator=operator))
+    verdict = plain_verdict(examined.verdict)
     if options.reveal and verdict.is_valid and examined.envelope is not None:
         return _verify_reveals(examined, options)
     if options.json:

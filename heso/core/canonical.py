@@ -13,6 +13,7 @@ import math
 import orjson
 
 from heso.core.errors import Malformed
+from heso.core.strictness import StricterRule
 
 MAX_SAFE_INTEGER = 2**53 - 1
 MAX_DEPTH = 127  # nested containers counted from the root; HESO/1 refuses more
@@ -140,6 +141,7 @@ def _write_integer(value: int) -> bytes:
             raise Malformed(
                 "JSON number",
                 "an integer beyond 2^53 loses digits as an IEEE double; send it as text",
+                rule=StricterRule.EXACT_NUMBERS,
             )
     return text.encode()
 

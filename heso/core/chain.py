@@ -3,11 +3,15 @@
     link_hash = BLAKE3("heso-rcpt-chain/v1" NUL ++ LP(session_id) ++ LP(seq as u64le) ++ LP(action_hash))
     LP(x)     = length of x as u64le ++ x
 
-An action chain holds plain action receipts only; lifecycle links have chains of their own.
+An action chain holds plain action receipts only. A session with lifecycle links in it is judged by
+`heso.core.session`, which knows what may follow what.
+
+A chain is judged in passes, and the first pass that finds a fault gives the verdict: first every receipt for
+itself, then their order. So a changed receipt shows as changed, wherever the chain is also broken.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from heso.core.domains import CHAIN_PREFIX
@@ -15,8 +19,9 @@ from heso.core.encoding import Digest, PublicKey
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
 from heso.core.receipt import ChainBlock, SessionId
-from heso.core.verdict import ChainKind, ChainVerdict
-from heso.core.verify import Examined, examine_receipt
+from heso.core.signatures import signing_rule
+from heso.core.verdict import ChainKind, ChainVerdict, Kind, Role
+from heso.core.verify import Examined, Terms, examine_receipt
 
 _U64LE = struct.Struct("<Q")
 _EIGHT = _U64LE.pack(8)
@@ -58,104 +63,155 @@ def next_block(session: SessionId, head: Head | None) -> ChainBlock:
     return ChainBlock(session_id=session, seq=head.seq + 1, prev=head.link)
 
 
+@hot_value
+class Link:
+    """What a chain needs to know of a receipt that holds."""
+
+    session_id: str | None
+    seq: int | None
+    prev: str | None
+    action_hash: Digest
+    kind: str
+    role: Role
+    signer: PublicKey
+
+
+class Broken(Exception):
+    """A pass over a chain found a fault. It never leaves the verifier."""
+
+    def __init__(self, verdict: ChainVerdict) -> None:
+        self.verdict = verdict
+
+
+Keep = Callable[[Link, dict[str, Any]], None]
+
+
 def verify_action_chain(
     receipts: Sequence[bytes],
     *,
     each: EachReceipt = map,
     operator: PublicKey | None = None,
+    compat: bool = False,
 ) -> ChainVerdict:
     """The verdict on one session of plain action receipts, in order, each the JSON text of one receipt.
 
     `each` is an order-preserving map over the receipts; pass an executor's to use more than one core.
     """
-    return _verify_chain(receipts, frozenset({"action"}), each, operator)
+    terms = Terms(operator=operator, compat=compat)
+    try:
+        links = read_links(receipts, terms, each=each, only_actions=True)
+        check_order(links)
+    except Broken as broken:
+        return broken.verdict
+    return valid_chain(links)
 
 
-def verify_lifecycle_chain(
+def read_links(
     receipts: Sequence[bytes],
+    terms: Terms,
     *,
     each: EachReceipt = map,
-    operator: PublicKey | None = None,
-) -> ChainVerdict:
-    """The verdict on the chain of one suspended action.
-
-    Only the opening `suspended` link is known so far; a longer chain is Unsupported, never Valid.
-    """
-    if len(receipts) > 1:
-        detail = "a lifecycle beyond its first link cannot be judged by this version"
-        return ChainVerdict(kind=ChainKind.UNSUPPORTED, detail=detail, seq=1)
-    return _verify_chain(receipts, frozenset({"suspended"}), each, operator)
-
-
-def _verify_chain(
-    receipts: Sequence[bytes],
-    kinds: frozenset[str],
-    each: EachReceipt,
-    operator: PublicKey | None,
-) -> ChainVerdict:
+    only_actions: bool = False,
+    keep: Keep | None = None,
+) -> list[Link]:
+    """The first pass: every receipt for itself. `keep` is shown each one that holds. Raises `Broken`."""
     if not receipts:
-        return ChainVerdict(kind=ChainKind.EMPTY)
+        raise Broken(ChainVerdict(kind=ChainKind.EMPTY))
 
     def examine(data: bytes) -> Examined:
-        return examine_receipt(data, operator=operator)
+        return examine_receipt(data, terms)
 
-    length = 0
-    operators: dict[PublicKey, None] = {}
-    genesis: str | None = None
-    want: Digest | None = None
+    links: list[Link] = []
     for position, examined in enumerate(each(examine, receipts)):
-        fault = _check_content(examined, position, kinds) or _check_place(
-            examined, position, genesis, want
-        )
-        if fault is not None:
-            return fault
-        content = _content(examined)
-        length = position + 1
-        operators[examined.verdict.signers[0]] = None
-        genesis = content["session_id"]
-        want = link_hash(content["session_id"], content["seq"], content["action_hash"])
-    if length != len(receipts):
-        raise ValueError(f"`each` gave {length} results for {len(receipts)} receipts")
-    return ChainVerdict(kind=ChainKind.VALID, length=length, operators=tuple(operators))
+        link = _check_content(examined, position, only_actions=only_actions)
+        links.append(link)
+        if keep is not None and examined.envelope is not None:
+            keep(link, examined.envelope["content"])
+    if len(links) != len(receipts):
+        raise ValueError(f"`each` gave {len(links)} results for {len(receipts)} receipts")
+    return links
 
 
-def _content(examined: Examined) -> dict[str, Any]:
-    return {} if examined.envelope is None else examined.envelope["content"]
-
-
-def _check_content(examined: Examined, position: int, kinds: frozenset[str]) -> ChainVerdict | None:
+def _check_content(examined: Examined, position: int, *, only_actions: bool) -> Link:
+    verdict = examined.verdict
     if examined.envelope is None:
-        return ChainVerdict(kind=ChainKind.MALFORMED, detail=examined.verdict.detail, seq=position)
+        raise Broken(
+            ChainVerdict(
+                kind=ChainKind.MALFORMED,
+                detail=verdict.detail,
+                seq=position,
+                stricter=verdict.stricter,
+            )
+        )
     content = examined.envelope["content"]
     kind = content.get("kind", "action")
     seq = content.get("seq", 0)
-    if kind not in kinds:
-        return ChainVerdict(kind=ChainKind.WRONG_CHAIN_KIND, detail=kind, seq=seq)
-    if not examined.verdict.is_valid:
-        return ChainVerdict(
-            kind=ChainKind.CONTENT_TAMPER, detail=str(examined.verdict.kind), seq=seq
+    if only_actions and kind != "action":
+        raise Broken(
+            ChainVerdict(kind=ChainKind.WRONG_CHAIN_KIND, detail=kind, seq=seq, receipt_kind=kind)
         )
-    return None
+    if not verdict.is_valid:
+        raise Broken(_tampered(examined, content, kind, seq))
+    return Link(
+        session_id=content.get("session_id"),
+        seq=content.get("seq"),
+        prev=content.get("prev_receipt_hash"),
+        action_hash=content["action_hash"],
+        kind=kind,
+        role="decision" if examined.is_decision else "producer",
+        signer=verdict.signers[0],
+    )
 
 
-def _check_place(
-    examined: Examined, position: int, genesis: str | None, want: Digest | None
-) -> ChainVerdict | None:
-    content = _content(examined)
-    if "session_id" not in content or "seq" not in content:
-        return _broken(position, "has no place in a chain")
-    seq = content["seq"]
-    prev = content.get("prev_receipt_hash")
-    if want is not None and content["session_id"] != genesis:
-        return _broken(seq, "belongs to another session")
-    if seq != position:
-        return _broken(seq, f"stands at place {position}")
-    if want is None and prev not in (None, ""):
-        return _broken(seq, "is the first, yet names a predecessor")
-    if want is not None and prev != want:
-        return _broken(seq, "does not name the receipt before it")
-    return None
+def _tampered(examined: Examined, content: dict[str, Any], kind: str, seq: int) -> ChainVerdict:
+    verdict = examined.verdict
+    if verdict.kind is Kind.ROLE_VIOLATION:
+        return ChainVerdict(
+            kind=ChainKind.ROLE_VIOLATION,
+            detail=verdict.detail,
+            seq=seq,
+            receipt_kind=kind,
+            role=signing_rule(content)[0],
+            stricter=verdict.stricter,
+        )
+    return ChainVerdict(
+        kind=ChainKind.CONTENT_TAMPER, detail=verdict.kind, seq=seq, stricter=verdict.stricter
+    )
 
 
-def _broken(seq: int, why: str) -> ChainVerdict:
-    return ChainVerdict(kind=ChainKind.LINK_BROKEN, detail=f"receipt {seq} {why}", seq=seq)
+def check_order(links: Sequence[Link]) -> None:
+    """The second pass: each receipt stands where it says, and names the one before it. Raises `Broken`."""
+    want: Digest | None = None
+    for position, link in enumerate(links):
+        seq = position if link.seq is None else link.seq
+        why = _misplaced(link, position, links[0].session_id, want)
+        if why is not None:
+            detail = f"receipt {seq} {why}"
+            raise Broken(ChainVerdict(kind=ChainKind.LINK_BROKEN, detail=detail, seq=seq))
+        want = link_hash(link.session_id or "", seq, link.action_hash)
+
+
+def _misplaced(link: Link, position: int, session: str | None, want: Digest | None) -> str | None:
+    if link.session_id is None or link.seq is None:
+        return "has no place in a chain"
+    if link.session_id != session:
+        return "belongs to another session"
+    if link.seq != position:
+        return f"stands at place {position}"
+    if want is None:
+        return None if link.prev in (None, "") else "is the first, yet names a predecessor"
+    return None if link.prev == want else "does not name the receipt before it"
+
+
+def valid_chain(links: Sequence[Link]) -> ChainVerdict:
+    """What to say when every pass found nothing."""
+    return ChainVerdict(
+        kind=ChainKind.VALID,
+        length=len(links),
+        operators=tuple(dict.fromkeys(_signers(links, "producer"))),
+        deciders=tuple(dict.fromkeys(_signers(links, "decision"))),
+    )
+
+
+def _signers(links: Sequence[Link], role: Role) -> Iterator[PublicKey]:
+    return (link.signer for link in links if link.role == role)

@@ -1,12 +1,13 @@
 """A heap of receipts, such as an export: every session in it judged as the chain it is, the rest one by one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
 
-from heso.core.chain import EachReceipt, verify_action_chain, verify_lifecycle_chain
+from heso.core.chain import EachReceipt, verify_action_chain
 from heso.core.encoding import PublicKey
+from heso.core.session import verify_session_chain
 from heso.core.strict_json import MAX_BYTES
 from heso.core.verdict import ChainVerdict, Verdict
 from heso.core.verify import verify_receipt
@@ -14,7 +15,10 @@ from heso.core.verify import verify_receipt
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The verdict on the receipts that name this session, in the order in which they came."""
+    """The verdict on the receipts that name this session, in the order in which they came.
+
+    `is_lifecycle`: there are lifecycle links among them, so what may follow what was checked as well.
+    """
 
     session_id: str
     receipts: int
@@ -31,7 +35,11 @@ class Standalone:
 
 
 def verify_collection(
-    receipts: Iterable[bytes], *, each: EachReceipt = map, operator: PublicKey | None = None
+    receipts: Iterable[bytes],
+    *,
+    each: EachReceipt = map,
+    operator: PublicKey | None = None,
+    compat: bool = False,
 ) -> tuple[tuple[Session, ...], tuple[Standalone, ...]]:
     """Judge JSON texts of receipts. What names no session, or cannot be read, stands alone."""
     sessions: dict[str, list[bytes]] = {}
@@ -40,29 +48,19 @@ def verify_collection(
     for place, data in enumerate(receipts):
         session_id, is_lifecycle = _belongs_to(data)
         if session_id is None:
-            standalone.append(Standalone(place, verify_receipt(data, operator=operator)))
+            verdict = verify_receipt(data, operator=operator, compat=compat)
+            standalone.append(Standalone(place, verdict))
             continue
-        if is_lifecycle and session_id not in sessions:
+        if is_lifecycle:
             lifecycles.add(session_id)
         sessions.setdefault(session_id, []).append(data)
-    judged = (
-        _judge(session_id, members, session_id in lifecycles, each, operator)
-        for session_id, members in sessions.items()
-    )
+    judged: list[Session] = []
+    for session_id, members in sessions.items():
+        is_lifecycle = session_id in lifecycles
+        verify = verify_session_chain if is_lifecycle else verify_action_chain
+        chain = verify(members, each=each, operator=operator, compat=compat)
+        judged.append(Session(session_id, len(members), is_lifecycle, chain))
     return tuple(judged), tuple(standalone)
-
-
-def _judge(
-    session_id: str,
-    members: Sequence[bytes],
-    is_lifecycle: bool,
-    each: EachReceipt,
-    operator: PublicKey | None,
-) -> Session:
-    verify = verify_lifecycle_chain if is_lifecycle else verify_action_chain
-    return Session(
-        session_id, len(members), is_lifecycle, verify(members, each=each, operator=operator)
-    )
 
 
 def _belongs_to(data: bytes) -> tuple[str | None, bool]:

@@ -14,6 +14,7 @@ import orjson
 
 from heso.core.canonical import MAX_DEPTH
 from heso.core.errors import Malformed
+from heso.core.strictness import StricterRule
 
 MAX_BYTES = 2 * 1024 * 1024
 
@@ -22,26 +23,37 @@ def parse_json(
     data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, what: str = "JSON"
 ) -> object:
     """The value of a JSON text. `what` names the text in the error."""
-    if len(data) > max_bytes:
-        raise Malformed(what, f"{len(data)} bytes; at most {max_bytes} are read")
+    value = parse_any_json(data, max_bytes=max_bytes, max_depth=max_depth, what=what)
     try:
-        value = orjson.loads(data)
-        if data.count(b"[") + data.count(b"{") > max_depth and _depth(value) > max_depth:
-            raise Malformed(what, f"nested deeper than {max_depth}")
         if orjson.dumps(value) == data:
             return value
     except TypeError:
         pass  # nested deeper than orjson writes, where the caller allowed that much
+    return _parse_every_pair(data, what)
+
+
+def parse_any_json(
+    data: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH, what: str = "JSON"
+) -> object:
+    """As `parse_json`, but of two equal keys the last one stays. Only for who looks at every pair itself."""
+    if len(data) > max_bytes:
+        why = f"{len(data)} bytes; at most {max_bytes} are read"
+        raise Malformed(what, why, rule=StricterRule.SIZE)
+    try:
+        value: object = orjson.loads(data)
     except ValueError as error:  # orjson.JSONDecodeError is one
         raise Malformed(what, f"not strict JSON: {_reason(error)}") from None
-    return _parse_every_pair(data, what)
+    if data.count(b"[") + data.count(b"{") > max_depth and _depth(value) > max_depth:
+        raise Malformed(what, f"nested deeper than {max_depth}")
+    return value
 
 
 def _parse_every_pair(data: bytes, what: str) -> object:
     try:
         return json.loads(data, object_pairs_hook=_unique_pairs)
     except _DuplicateKey as error:
-        raise Malformed(what, f"duplicate key {error.key!r}") from None
+        why = f"duplicate key {error.key!r}"
+        raise Malformed(what, why, rule=StricterRule.DUPLICATE_KEYS) from None
     except (
         ValueError,
         RecursionError,

@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from heso.core.encoding import Digest, PublicKey
 from heso.core.hot import hot_value
+from heso.core.instant import Instant
+from heso.core.strictness import StricterRule
+
+Role = Literal["producer", "decision"]
 
 
 class Kind(StrEnum):
@@ -23,6 +28,11 @@ class Kind(StrEnum):
     TIME_ANCHOR_UNVERIFIABLE = "TimeAnchorUnverifiable"
     ANCHOR_REQUIRED = "AnchorRequired"
     MANDATE_REJECTED = "MandateRejected"
+    ROLE_VIOLATION = "RoleViolation"
+    TRANSPARENCY_UNVERIFIABLE = "TransparencyUnverifiable"
+    TRANSPARENCY_REQUIRED = "TransparencyRequired"
+    CLASSIFICATION_MISMATCH = "ClassificationMismatch"
+    TAXONOMY_UNAVAILABLE = "TaxonomyUnavailable"
 
 
 class ChainKind(StrEnum):
@@ -32,9 +42,21 @@ class ChainKind(StrEnum):
     EMPTY = "Empty"
     WRONG_CHAIN_KIND = "WrongChainKind"
     CONTENT_TAMPER = "ContentTamper"
+    ROLE_VIOLATION = "RoleViolation"
     LINK_BROKEN = "LinkBroken"
+    ILLEGAL_TRANSITION = "IllegalTransition"
+    DOUBLE_TERMINAL = "DoubleTerminal"
+    KEY_NOT_VALID_AT_POSITION = "KeyNotValidAtPosition"
     MALFORMED = "Malformed"
-    UNSUPPORTED = "Unsupported"
+
+
+class Refused(Exception):
+    """A step of the verifier said no. It never leaves the verifier: it becomes a `Verdict`."""
+
+    def __init__(self, kind: Kind, detail: str = "", rule: StricterRule | None = None) -> None:
+        self.kind = kind
+        self.detail = detail
+        self.rule = rule
 
 
 @hot_value
@@ -42,7 +64,10 @@ class Verdict:
     """The verdict on one receipt, with what the evidence is about.
 
     `trust_level` is derived from the signatures, never echoed, and only set when Valid. `signers` are the keys
-    whose signatures were checked and hold, operator first.
+    whose signatures were checked and hold, operator first; a decision link has one, the decision key. `stricter` is
+    set when the format's reference would have answered otherwise, and names our rule. `trusted_time` is when a time
+    authority saw the content, set only when its token was checked against pinned roots: a receipt's own timestamps
+    are its operator's word.
     """
 
     kind: Kind
@@ -50,6 +75,8 @@ class Verdict:
     trust_level: str | None = None
     action_hash: Digest | None = None
     signers: tuple[PublicKey, ...] = ()
+    stricter: StricterRule | None = None
+    trusted_time: Instant | None = None
 
     @property
     def is_valid(self) -> bool:
@@ -60,7 +87,9 @@ class Verdict:
 class ChainVerdict:
     """The verdict on a chain. `seq` is the place of the first fault; `length` is set when Valid.
 
-    `operators` are the keys that signed a valid chain, each once; one that changes midway is for the caller to judge.
+    `operators` and `deciders` are the keys that signed a valid chain, each once; one that changes midway is for the
+    caller to judge, or for `verify_session_chain` with its roots. `receipt_kind` is the faulty link's kind and `role`
+    the role that should have signed it, where the fault is about one of them.
     """
 
     kind: ChainKind
@@ -68,6 +97,10 @@ class ChainVerdict:
     seq: int | None = None
     length: int | None = None
     operators: tuple[PublicKey, ...] = ()
+    deciders: tuple[PublicKey, ...] = ()
+    receipt_kind: str | None = None
+    role: Role | None = None
+    stricter: StricterRule | None = None
 
     @property
     def is_valid(self) -> bool:

@@ -5,83 +5,144 @@
     (3) action version                Unsupported
     (4) action hash                   HashMismatch
     (5) signature roles               Malformed
-    (6) signatures                    Malformed, InvalidSignature, SelfApproval, ThresholdNotMet
+    (6) signatures                    Malformed, InvalidSignature, SelfApproval, ThresholdNotMet, RoleViolation
     (7) trust level                   TrustLevelMismatch
     (8) redaction markers             MalformedRedaction
     (9) time anchor present           TimeAnchorUnverifiable
    (10) time anchor required          AnchorRequired
    (11) payment mandate               MandateRejected
-   (12)                               Valid
+   (12) transparency log, if pinned   TransparencyUnverifiable, TransparencyRequired
+   (13)                               Valid
 
 It is pure and offline, and it trusts nothing inside the receipt: a Valid verdict says which keys signed, not that
-they are anybody's. The caller compares `signers` with keys it got elsewhere, or passes `operator=`.
+they are anybody's. The caller compares `signers` with keys it got elsewhere, or pins them.
 
-Stricter than the format's reference, on purpose: unknown keys and nulls in typed objects are Malformed; lifecycle
-links go through the whole list; an L1 receipt needs an approver's record that says `approved` and names the
-approver's key; a number a double cannot hold is Malformed.
-Not built yet, and never Valid: time anchors (any is TimeAnchorUnverifiable), quorum receipts and lifecycle links
-other than `suspended` (Unsupported).
+Stricter than the format's reference, on purpose: `heso.core.strictness` names every rule, and the verdict names the
+one that refused. `compat=True` answers like the reference instead: it reads as `heso.core.projection` says, takes an
+approver's signature for an approval whatever its record says, and checks of a lifecycle link only its hash and one
+signature.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from heso.core.domains import (
-    ACTION_VERSION,
-    APPROVER,
-    APPROVER_DOMAIN,
-    ENVELOPE_ALG,
-    OPERATOR,
-    OPERATOR_DOMAIN,
-    SIGNATURE_ALGORITHM,
-    SUSPEND_DOMAIN,
-)
-from heso.core.encoding import Digest, PublicKey, is_digest, parse_public_key, parse_signature
+from heso.core.canonical import canonical_bytes
+from heso.core.domains import ACTION_VERSION, ENVELOPE_ALG
+from heso.core.encoding import Digest, PublicKey, is_digest
 from heso.core.errors import Malformed
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
-from heso.core.keys import signature_holds
+from heso.core.instant import Instant
+from heso.core.projection import as_doubles, project_json
 from heso.core.receipt import canonical_content
 from heso.core.redaction import has_sound_markers
-from heso.core.schema import check_receipt
+from heso.core.schema import ENVELOPE, check_receipt
+from heso.core.signatures import (
+    Content,
+    Signed,
+    check_link_as_reference,
+    check_roles,
+    check_signatures,
+)
 from heso.core.strict_json import parse_json
-from heso.core.verdict import Kind, Verdict
+from heso.core.strictness import StricterRule
+from heso.core.verdict import Kind, Refused, Verdict
 
 _SHOWN = 80  # how much of a foreign text a detail repeats
 
 
 @hot_value
 class Examined:
-    """A receipt that was read, and the verdict on it. `envelope` is None when it could not be read."""
+    """A receipt that was read, and the verdict on it. `envelope` is None when it could not be read.
+
+    `is_decision`: the first signer is a decision key, not the operator's.
+    """
 
     verdict: Verdict
     envelope: dict[str, Any] | None
+    is_decision: bool = False
 
 
-def verify_receipt(data: bytes, *, operator: PublicKey | None = None) -> Verdict:
+@hot_value
+class Terms:
+    """What the relying party brings: keys and roots it got elsewhere, and how strict to be.
+
+    `operator` pins the key that must have signed as operator; `time` reads RFC 3161 tokens against pinned roots;
+    `log` is the transparency log whose proofs count.
+    """
+
+    operator: PublicKey | None = None
+    time: None = None
+    log: None = None
+    compat: bool = False
+
+
+STRICT = Terms()
+
+
+def verify_receipt(
+    data: bytes,
+    *,
+    operator: PublicKey | None = None,
+    time: None = None,
+    log: None = None,
+    compat: bool = False,
+) -> Verdict:
     """The verdict on the JSON text of one receipt.
 
-    `operator` pins the key that must have signed as operator: another signer is InvalidSignature.
-    Never raises for any `data`.
+    `operator` pins the key that must have signed as operator: another signer is InvalidSignature. Without `time` a
+    receipt with a time anchor is TimeAnchorUnverifiable. Never raises for any `data`.
     """
-    return examine_receipt(data, operator=operator).verdict
+    terms = Terms(operator=operator, time=time, log=log, compat=compat)
+    return plain_verdict(examine_receipt(data, terms).verdict)
 
 
-def examine_receipt(data: bytes, *, operator: PublicKey | None = None) -> Examined:
-    """As `verify_receipt`, and the parsed receipt beside the verdict."""
+def verify_lifecycle_receipt(data: bytes, *, compat: bool = False) -> Verdict:
+    """As `verify_receipt`, and a link signed in the wrong role is RoleViolation rather than Malformed."""
+    return examine_receipt(data, Terms(compat=compat)).verdict
+
+
+def plain_verdict(verdict: Verdict) -> Verdict:
+    """The verdict in the words of plain receipts, which know no roles."""
+    if verdict.kind is not Kind.ROLE_VIOLATION:
+        return verdict
+    return replace(verdict, kind=Kind.MALFORMED)
+
+
+def examine_receipt(data: bytes, terms: Terms = STRICT) -> Examined:
+    """The verdict, and the parsed receipt beside it."""
+    examined = _examine_in_full(data, terms)
+    if examined.verdict.stricter is not None:
+        lenient = _examine_in_full(data, replace(terms, compat=True))
+        if lenient.verdict.kind is examined.verdict.kind:
+            examined = replace(examined, verdict=replace(examined.verdict, stricter=None))
+    return examined
+
+
+def _examine_in_full(data: bytes, terms: Terms) -> Examined:
     try:
-        envelope: Any = parse_json(data, what="receipt")  # (1)
-        check_receipt(envelope)
+        envelope = _read(data, compat=terms.compat)  # (1)
     except Malformed as error:
-        return Examined(Verdict(kind=Kind.MALFORMED, detail=str(error)), None)
+        return Examined(Verdict(Kind.MALFORMED, str(error), stricter=error.rule), None)
     try:
-        verdict = _examine(envelope, operator)
-    except _Refused as refused:
+        return _examine(envelope, terms)
+    except Refused as refused:
         verdict = Verdict(
             kind=refused.kind,
             detail=refused.detail,
             action_hash=_claimed_hash(envelope),
+            stricter=refused.rule,
         )
     return Examined(verdict, envelope)
+
+
+def _read(data: bytes, *, compat: bool) -> Any:
+    if compat:
+        return project_json(data, ENVELOPE, what="receipt")
+    envelope = parse_json(data, what="receipt")
+    check_receipt(envelope)
+    return envelope
 
 
 def _claimed_hash(envelope: dict[str, Any]) -> Digest | None:
@@ -89,131 +150,100 @@ def _claimed_hash(envelope: dict[str, Any]) -> Digest | None:
     return Digest(claimed) if is_digest(claimed) else None
 
 
-class _Refused(Exception):
-    def __init__(self, kind: Kind, detail: str = "") -> None:
-        self.kind = kind
-        self.detail = detail
-
-
-def _examine(envelope: dict[str, Any], operator: PublicKey | None) -> Verdict:
+def _examine(envelope: dict[str, Any], terms: Terms) -> Examined:
     content = envelope["content"]
+    if terms.compat and content.get("kind", "action") != "action":
+        return _examine_link_as_reference(envelope)
     if envelope["alg"] != ENVELOPE_ALG:  # (2)
-        raise _Refused(Kind.WRONG_ALGORITHM, envelope["alg"][:_SHOWN])
+        raise Refused(Kind.WRONG_ALGORITHM, envelope["alg"][:_SHOWN], _if_link(content))
     if content["action_version"] != ACTION_VERSION:  # (3)
-        raise _Refused(Kind.UNSUPPORTED, content["action_version"][:_SHOWN])
-    canonical = _check_hash(content)  # (4)
-    entries = _check_roles(envelope["signatures"])  # (5)
-    signers, level = _check_signatures(content, canonical, entries)  # (6)
-    if operator is not None and signers[0] != operator:
-        raise _Refused(Kind.INVALID_SIGNATURE, f"the operator is {signers[0]}, not the pinned key")
-    if content["trust_level"] != level:  # (7)
-        raise _Refused(
-            Kind.TRUST_LEVEL_MISMATCH, f"embedded={content['trust_level']} derived={level}"
-        )
-    if "redaction" in content and not has_sound_markers(content["redaction"]):  # (8)
-        raise _Refused(Kind.MALFORMED_REDACTION)
-    if "time_anchor" in content:  # (9)
-        raise _Refused(Kind.TIME_ANCHOR_UNVERIFIABLE, "this verifier checks no RFC 3161 tokens yet")
-    if "anchor_policy" in content:  # (10)
-        raise _Refused(Kind.ANCHOR_REQUIRED)
-    _check_mandate(content["action"])  # (11)
-    return Verdict(  # (12)
-        kind=Kind.VALID,
-        trust_level=level,
-        action_hash=Digest(content["action_hash"]),
-        signers=signers,
+        raise Refused(Kind.UNSUPPORTED, content["action_version"][:_SHOWN], _if_link(content))
+    canonicalize = _canonical_doubles if terms.compat else canonical_content
+    canonical = _check_hash(content, canonicalize)  # (4)
+    signatures = envelope["signatures"]
+    check_roles(signatures)  # (5)
+    signed = check_signatures(  # (6)
+        content, canonical, signatures, canonicalize=canonicalize, compat=terms.compat
     )
+    _check_pin(signed, terms.operator)
+    trusted_time = _check_content(content, signed, terms)  # (7) to (11)
+    verdict = Verdict(  # (13)
+        kind=Kind.VALID,
+        trust_level=signed.level,
+        action_hash=Digest(content["action_hash"]),
+        signers=signed.signers,
+        trusted_time=trusted_time,
+    )
+    return Examined(verdict, envelope, signed.role == "decision")
 
 
-def _check_hash(content: dict[str, Any]) -> bytes:
+def _examine_link_as_reference(envelope: dict[str, Any]) -> Examined:
+    content = envelope["content"]
+    canonical = _check_hash(content, _canonical_doubles)
+    signed = check_link_as_reference(content, canonical, envelope["signatures"])
+    verdict = Verdict(
+        kind=Kind.VALID,
+        trust_level=signed.level,
+        action_hash=Digest(content["action_hash"]),
+        signers=signed.signers,
+    )
+    return Examined(verdict, envelope, signed.role == "decision")
+
+
+def _if_link(content: Content) -> StricterRule | None:
+    """A lifecycle link gets the whole list here, and in the reference only its hash and a signature."""
+    return None if content.get("kind", "action") == "action" else StricterRule.LIFECYCLE
+
+
+def _check_hash(content: Content, canonicalize: Callable[[Content], bytes]) -> bytes:
     unhashed = dict(content)
     del unhashed["action_hash"]
     try:
-        canonical = canonical_content(unhashed)
+        canonical = canonicalize(unhashed)
     except Malformed as error:
-        raise _Refused(Kind.MALFORMED, str(error)) from None
+        raise Refused(Kind.MALFORMED, str(error), error.rule) from None
     if digest(canonical) != content["action_hash"]:
-        raise _Refused(Kind.HASH_MISMATCH)
+        raise Refused(Kind.HASH_MISMATCH)
     return canonical
 
 
-def _check_roles(signatures: list[dict[str, str]]) -> dict[str, dict[str, str]]:
-    """The one entry of each role. A quorum's several approvers are told apart in step 6."""
-    entries: dict[str, dict[str, str]] = {}
-    for entry in signatures:
-        role = entry["key_id"]
-        if role not in (OPERATOR, APPROVER):
-            raise _Refused(Kind.MALFORMED, f"unknown signature role {role[:40]!r}")
-        if role == OPERATOR and role in entries:
-            raise _Refused(Kind.MALFORMED, "more than one operator signature")
-        entries[role if role not in entries else f"another {role}"] = entry
-    return entries
+def _canonical_doubles(content: Content) -> bytes:
+    return canonical_bytes(as_doubles(content))
 
 
-def _check_signatures(
-    content: dict[str, Any], canonical: bytes, entries: dict[str, dict[str, str]]
-) -> tuple[tuple[PublicKey, ...], str]:
-    """The keys that signed, operator first, and the trust level their signatures amount to."""
-    kind = content.get("kind", "action")
-    if "multi_approval" in content:
-        if "approver_decision" in content:
-            raise _Refused(Kind.MALFORMED, "both approver_decision and multi_approval")
-        raise _Refused(Kind.UNSUPPORTED, "quorum receipts")
-    if f"another {APPROVER}" in entries:
-        raise _Refused(Kind.MALFORMED, "more than one approver signature")
-    if kind != "action":
-        return _check_link_signature(content, kind, canonical, entries)
-    if OPERATOR not in entries:
-        raise _Refused(Kind.MALFORMED, "no operator signature")
-    operator = _check_entry(entries[OPERATOR], OPERATOR_DOMAIN, canonical)
-    if APPROVER not in entries:
-        return (operator,), "L0"
-    approver = _check_entry(entries[APPROVER], APPROVER_DOMAIN, canonical)
-    if approver == operator:
-        raise _Refused(Kind.SELF_APPROVAL)
-    _check_approval_says_so(content, approver)
-    return (operator, approver), "L1"
+def _check_pin(signed: Signed, operator: PublicKey | None) -> None:
+    if operator is None or signed.role == "decision" or signed.signers[0] == operator:
+        return
+    raise Refused(
+        Kind.INVALID_SIGNATURE, f"the operator is {signed.signers[0]}, not the pinned key"
+    )
 
 
-def _check_link_signature(
-    content: dict[str, Any], kind: str, canonical: bytes, entries: dict[str, dict[str, str]]
-) -> tuple[tuple[PublicKey, ...], str]:
-    """A lifecycle link: exactly one signature, by the role and under the domain of its kind (section 3.3)."""
-    if kind != "suspended":
-        raise _Refused(Kind.UNSUPPORTED, f"lifecycle links of kind {kind}")
-    if "suspension" not in content:
-        raise _Refused(Kind.MALFORMED, "a suspended link without its suspension block")
-    if entries.keys() != {OPERATOR}:
-        raise _Refused(Kind.MALFORMED, "a suspended link carries one signature, by the operator")
-    return (_check_entry(entries[OPERATOR], SUSPEND_DOMAIN, canonical),), "L0"
+def _check_content(content: Content, signed: Signed, terms: Terms) -> Instant | None:
+    """Steps 7 to 11. When there is a time anchor that holds, its time."""
+    rule = _if_link(content)
+    level = content["trust_level"]
+    if level != signed.level:  # (7)
+        raise Refused(Kind.TRUST_LEVEL_MISMATCH, f"embedded={level} derived={signed.level}", rule)
+    if "redaction" in content and not has_sound_markers(content["redaction"]):  # (8)
+        raise Refused(Kind.MALFORMED_REDACTION, rule=rule)
+    anchored_at = _check_time_anchor(content, terms.time, rule)  # (9)
+    if "anchor_policy" in content and anchored_at is None:  # (10)
+        raise Refused(Kind.ANCHOR_REQUIRED, rule=rule)
+    _check_mandate(content["action"], rule)  # (11)
+    return anchored_at
 
 
-def _check_entry(entry: dict[str, str], domain: bytes, canonical: bytes) -> PublicKey:
-    role = entry["key_id"]
-    if entry["algorithm"] != SIGNATURE_ALGORITHM:
-        raise _Refused(Kind.INVALID_SIGNATURE, f"{role}: unsupported algorithm")
-    try:
-        key = parse_public_key(entry["public_key"])
-        signature = parse_signature(entry["signature"])
-    except Malformed as error:
-        raise _Refused(Kind.INVALID_SIGNATURE, f"{role}: {error}") from None
-    if not signature_holds(key, domain + canonical, signature):
-        raise _Refused(Kind.INVALID_SIGNATURE, f"{role}: does not verify")
-    return PublicKey(entry["public_key"])
+def _check_time_anchor(content: Content, reader: None, rule: StricterRule | None) -> Instant | None:
+    if "time_anchor" not in content:
+        return None
+    kind = Kind.TIME_ANCHOR_UNVERIFIABLE
+    if reader is None:
+        raise Refused(kind, "no time authority's root is pinned", rule)
+    raise AssertionError
 
 
-def _check_approval_says_so(content: dict[str, Any], approver: PublicKey) -> None:
-    """An approver's signature under a record that says no, or names somebody else, is not an approval."""
-    record = content.get("approver_decision")
-    if record is None:
-        raise _Refused(Kind.MALFORMED, "an approver signed, but there is no approver_decision")
-    if record["decision"] != "approved":
-        raise _Refused(Kind.MALFORMED, f"the approver's record says {record['decision']}")
-    if record["approver_identity"] != approver:
-        raise _Refused(Kind.MALFORMED, "the approver's record names another key")
-
-
-def _check_mandate(action: dict[str, Any]) -> None:
+def _check_mandate(action: Content, rule: StricterRule | None) -> None:
     mandate = action.get("mandate")
     if action["verb"] == "payment" and mandate is not None and mandate["verdict"] != "valid":
-        raise _Refused(Kind.MANDATE_REJECTED, mandate["verdict"])
+        raise Refused(Kind.MANDATE_REJECTED, mandate["verdict"], rule)
