@@ -21,6 +21,8 @@ from heso.core.encoding import Digest, PublicKey
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
 from heso.core.instant import MINUTE, Instant, format_instant
+from heso.core.lifecycle import LIFECYCLE_PREFIX, TOKEN_BYTES, TOKEN_PREFIX, hash_resume_token
+from heso.core.links import draft_suspension
 from heso.core.receipt import (
     Action,
     DecisionPath,
@@ -30,7 +32,6 @@ from heso.core.receipt import (
     SessionId,
     Verb,
     draft_content,
-    draft_suspension,
     seal_receipt,
 )
 from heso.core.redaction import Redacted, check_path, redact_fields
@@ -41,8 +42,6 @@ from heso.policy.scope import parse_host
 from heso.ports import Batch, Entry, Heads, Signer
 
 POLICY_SESSION = SessionId("heso.policy")
-LIFECYCLE_PREFIX = "lifecycle:"
-TOKEN_BYTES = 16
 _NO_CONTEXT = digest(b"")
 
 ResumeToken = NewType("ResumeToken", str)
@@ -189,7 +188,7 @@ def evaluate(
         minutes = terms.sla_minutes or default_sla_minutes
         request = Request(
             terms=terms,
-            token=ResumeToken("rt_" + draw(TOKEN_BYTES).hex()),
+            token=ResumeToken(TOKEN_PREFIX + draw(TOKEN_BYTES).hex()),
             expires_at=Instant(captured.at + minutes * MINUTE),
         )
     return Evaluated(
@@ -306,7 +305,7 @@ def _seal_suspension(
     if terms.escalate_to:
         approval["escalation"] = {"after": f"PT{minutes}M", "to": list(terms.escalate_to)}
     suspension: Json = {
-        "resume_token_hash": digest(request.token.encode()),
+        "resume_token_hash": hash_resume_token(request.token),
         "context_ref": {
             "scheme": "customer",
             "key": ticket.session_id,

@@ -19,8 +19,8 @@ from heso.core.encoding import Digest, PublicKey
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
 from heso.core.receipt import ChainBlock, SessionId
-from heso.core.signatures import signing_rule
-from heso.core.verdict import ChainKind, ChainVerdict, Kind, Role
+from heso.core.roles import Role, signing_rule
+from heso.core.verdict import ChainKind, ChainVerdict, Kind
 from heso.core.verify import Examined, Terms, examine_receipt
 
 _U64LE = struct.Struct("<Q")
@@ -171,7 +171,7 @@ def _tampered(examined: Examined, content: dict[str, Any], kind: str, seq: int) 
             detail=verdict.detail,
             seq=seq,
             receipt_kind=kind,
-            role=signing_rule(content)[0],
+            role=signing_rule(content).role,
             stricter=verdict.stricter,
         )
     return ChainVerdict(

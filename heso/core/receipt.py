@@ -24,15 +24,17 @@ from heso.core.domains import (
     OPERATOR,
     OPERATOR_DOMAIN,
     SIGNATURE_ALGORITHM,
-    SUSPEND_DOMAIN,
 )
 from heso.core.encoding import SIGNATURE_BYTES, Digest, PublicKey, format_base64
 from heso.core.errors import Malformed
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
+from heso.core.roles import signing_rule
 from heso.core.strict_json import MAX_BYTES
 
 _FIELDS_DEPTH = MAX_DEPTH - 3  # `fields` stands inside the envelope, its content and the action
+
+CHAIN_KEYS = ("session_id", "seq", "prev_receipt_hash")
 
 SessionId = NewType("SessionId", str)
 Json = dict[str, object]
@@ -135,57 +137,61 @@ def draft_content(
     if redaction is not None:
         content["redaction"] = redaction
     if chain is not None:
-        _add_chain_block(content, chain)
-    return content
-
-
-def draft_suspension(asked: Json, *, chain: ChainBlock, suspension: Json) -> Json:
-    """The content of the `suspended` link that opens an action's lifecycle chain."""
-    content = {
-        key: value
-        for key, value in asked.items()
-        if key not in ("action_hash", "session_id", "seq", "prev_receipt_hash")
-    }
-    content["kind"] = "suspended"
-    content["suspension"] = suspension
-    _add_chain_block(content, chain)
+        add_chain_block(content, chain)
     return content
 
 
 def seal_receipt(content: Json, signer: Signs) -> Receipt:
-    """Hash and sign a content made by one of the drafts above.
+    """Hash and sign a content made by one of the drafts above, or by those of `heso.core.links`.
 
     Raises `Malformed` for a content that no verifier would read: sealed already, too deep, too large.
     """
-    if "action_hash" in content:
-        raise Malformed("content", "is sealed already", "action_hash")
-    canonical = canonical_bytes(
-        content, max_depth=MAX_DEPTH - 1
-    )  # the envelope is one container more
-    if len(canonical) > MAX_BYTES // 2:
-        raise Malformed("content", f"larger than {MAX_BYTES // 2} bytes")
-    action_hash = digest(canonical)
-    suspended = content.get("kind") == "suspended"
-    signature = signer.sign((SUSPEND_DOMAIN if suspended else OPERATOR_DOMAIN) + canonical)
+    canonical = _canonical_draft(content)
+    role, domain = _role_and_domain(content)
+    signature = signer.sign(domain + canonical)
     if len(signature) != SIGNATURE_BYTES:
         raise Malformed(
             "signature", f"the signer gave {len(signature)} bytes, not {SIGNATURE_BYTES}"
         )
+    entry = signature_entry(role, signer.public_key, signature)
+    return _finish(content, canonical, [entry])
+
+
+def finish_receipt(content: Json, signatures: Sequence[Json]) -> Receipt:
+    """The receipt of a content with signatures that were made elsewhere. The first names its signer.
+
+    It does not judge them: `heso.core.approval` did. Raises `Malformed` as `seal_receipt` does.
+    """
+    return _finish(content, _canonical_draft(content), signatures)
+
+
+def _canonical_draft(content: Json) -> bytes:
+    if "action_hash" in content:
+        raise Malformed("content", "is sealed already", "action_hash")
+    # the envelope is one container more
+    canonical = canonical_bytes(content, max_depth=MAX_DEPTH - 1)
+    if len(canonical) > MAX_BYTES // 2:
+        raise Malformed("content", f"larger than {MAX_BYTES // 2} bytes")
+    return canonical
+
+
+def _finish(content: Json, canonical: bytes, signatures: Sequence[Json]) -> Receipt:
+    action_hash = digest(canonical)
     sealed = {**content, "action_hash": action_hash}
-    envelope: Json = {
-        "alg": ENVELOPE_ALG,
-        "content": sealed,
-        "signatures": [signature_entry(OPERATOR, signer.public_key, signature)],
-    }
+    envelope: Json = {"alg": ENVELOPE_ALG, "content": sealed, "signatures": list(signatures)}
     body = _write_body(envelope)
     if len(body) > MAX_BYTES:
         raise Malformed("receipt", f"larger than {MAX_BYTES} bytes")
-    return Receipt(
-        action_hash=action_hash,
-        body=body,
-        content=sealed,
-        signer=signer.public_key,
-    )
+    signer = PublicKey(str(signatures[0]["public_key"]))
+    return Receipt(action_hash=action_hash, body=body, content=sealed, signer=signer)
+
+
+def _role_and_domain(content: Json) -> tuple[str, bytes]:
+    kind = content.get("kind")
+    if kind is None:
+        return OPERATOR, OPERATOR_DOMAIN
+    rule = signing_rule(content)
+    return (OPERATOR if rule.role == "producer" else APPROVER), rule.domain
 
 
 def canonical_content(content: Json) -> bytes:
@@ -240,7 +246,8 @@ def _action_detail(action: Action) -> Json:
     return detail
 
 
-def _add_chain_block(content: Json, chain: ChainBlock) -> None:
+def add_chain_block(content: Json, chain: ChainBlock) -> None:
+    """Give a draft its place in a session."""
     content["session_id"] = chain.session_id
     content["seq"] = chain.seq
     if chain.prev is not None:

@@ -26,8 +26,9 @@ from heso.core.chain import (
 )
 from heso.core.encoding import Digest, PublicKey
 from heso.core.lifecycle import Course, WrongTransition, action_spec, is_bare_completion
+from heso.core.roles import Role
 from heso.core.strictness import StricterRule
-from heso.core.verdict import ChainKind, ChainVerdict, Role
+from heso.core.verdict import ChainKind, ChainVerdict
 from heso.core.verify import Terms
 
 

@@ -16,33 +16,23 @@ from typing import Any
 from heso.core.domains import (
     APPROVER,
     APPROVER_DOMAIN,
-    DECISION_DOMAIN,
     OPERATOR,
     OPERATOR_DOMAIN,
     PLACEHOLDER_DECISION_KEY,
     SIGNATURE_ALGORITHM,
-    SUSPEND_DOMAIN,
 )
 from heso.core.encoding import PublicKey, parse_public_key, parse_signature
 from heso.core.errors import Malformed
 from heso.core.hot import hot_value
 from heso.core.keys import signature_holds
 from heso.core.quorum import empty_approvers, with_approvers
+from heso.core.roles import DECISION_OF_KIND, Role, signing_rule
 from heso.core.strictness import StricterRule
-from heso.core.verdict import Kind, Refused, Role
+from heso.core.verdict import Kind, Refused
 
 Content = dict[str, Any]
 Entry = dict[str, str]
 Canonicalize = Callable[[Content], bytes]
-
-DECISION_OF_KIND: Mapping[str, str] = MappingProxyType(
-    {
-        "approved": "approved",
-        "denied": "rejected",
-        "expired": "rejected",
-        "escalated": "escalated",
-    }
-)
 
 
 @hot_value
@@ -160,39 +150,27 @@ def _check_approval_says_so(content: Content, approver: PublicKey) -> None:
         raise Refused(Kind.MALFORMED, "the approver's record names another key", rule)
 
 
-def signing_rule(content: Content) -> tuple[Role, bytes, str]:
-    """Who signs a link of this kind, under which domain, and the level the link then has (section 3.3)."""
-    kind = content["kind"]
-    if kind in DECISION_OF_KIND:
-        return "decision", DECISION_DOMAIN, "L1"
-    if kind == "suspended":
-        return "producer", SUSPEND_DOMAIN, "L0"
-    if kind == "key_rotation" and content.get("key_rotation", {}).get("role") == "decision":
-        return "decision", DECISION_DOMAIN, content["trust_level"]
-    return "producer", OPERATOR_DOMAIN, content["trust_level"] if kind == "key_rotation" else "L0"
-
-
 def _check_link(content: Content, canonical: bytes, signatures: Sequence[Entry]) -> Signed:
     """A lifecycle link, in full: one signature, by the right role, over a content that fits its kind."""
-    role, domain, level = signing_rule(content)
+    rule = signing_rule(content)
     _check_blocks(content)
-    wanted = OPERATOR if role == "producer" else APPROVER
+    wanted = OPERATOR if rule.role == "producer" else APPROVER
     if len(signatures) != 1:
         why = f"a lifecycle link carries one signature, not {len(signatures)}"
         raise Refused(Kind.MALFORMED, why, StricterRule.LIFECYCLE)
     entry = signatures[0]
-    if role == "decision" and _holds(entry, OPERATOR_DOMAIN, canonical):
+    if rule.role == "decision" and _holds(entry, OPERATOR_DOMAIN, canonical):
         raise Refused(Kind.ROLE_VIOLATION, "signed as the operator, not as a decision")
-    key = check_entry(entry, domain, canonical)
+    key = check_entry(entry, rule.domain, canonical)
     if entry["key_id"] != wanted:
         why = f"signed in the role {entry['key_id']!r}, not {wanted!r}"
         raise Refused(Kind.MALFORMED, why, StricterRule.LIFECYCLE)
     if content["kind"] == "key_rotation" and content["key_rotation"]["outgoing_public_key"] != key:
         why = "a rotation is signed by the key that goes"
         raise Refused(Kind.MALFORMED, why, StricterRule.LIFECYCLE)
-    if role == "decision":
+    if rule.role == "decision":
         _check_decision_key(content, key)
-    return Signed((key,), level, role)
+    return Signed((key,), rule.level, rule.role)
 
 
 _BLOCKS = MappingProxyType({"suspended": "suspension", "key_rotation": "key_rotation"})
@@ -228,17 +206,17 @@ def check_link_as_reference(
     content: Content, canonical: bytes, signatures: Sequence[Entry]
 ) -> Signed:
     """A lifecycle link as the reference checks it (section 2.5): some signature holds under the kind's domain."""
-    role, domain, _ = signing_rule(content)
-    holding = [entry for entry in signatures if _holds(entry, domain, canonical)]
+    rule = signing_rule(content)
+    holding = [entry for entry in signatures if _holds(entry, rule.domain, canonical)]
     as_operator = {e["public_key"] for e in signatures if _holds(e, OPERATOR_DOMAIN, canonical)}
     if not holding:
-        if role == "decision" and as_operator:
+        if rule.role == "decision" and as_operator:
             raise Refused(Kind.ROLE_VIOLATION, "signed as the operator, not as a decision")
         raise Refused(Kind.MALFORMED, "no signature holds under the domain of its kind")
     key = PublicKey(holding[0]["public_key"])
-    if role == "decision" and key in as_operator:
+    if rule.role == "decision" and key in as_operator:
         raise Refused(Kind.ROLE_VIOLATION, "the decision key also signed as the operator")
-    return Signed((key,), content["trust_level"], role)
+    return Signed((key,), content["trust_level"], rule.role)
 
 
 def check_entry(entry: Entry, domain: bytes, canonical: bytes) -> PublicKey:

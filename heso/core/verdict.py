@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from heso.core.encoding import Digest, PublicKey
 from heso.core.hot import hot_value
 from heso.core.instant import Instant
+from heso.core.roles import Role
 from heso.core.strictness import StricterRule
-
-Role = Literal["producer", "decision"]
 
 
 class Kind(StrEnum):

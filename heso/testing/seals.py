@@ -6,6 +6,7 @@ from heso.core.canonical import canonical_bytes
 from heso.core.chain import Head, link_hash, next_block
 from heso.core.hashing import digest
 from heso.core.instant import MINUTE, Instant, format_instant
+from heso.core.links import draft_suspension
 from heso.core.receipt import (
     Action,
     ChainBlock,
@@ -16,7 +17,6 @@ from heso.core.receipt import (
     SessionId,
     Verb,
     draft_content,
-    draft_suspension,
     seal_receipt,
 )
 from heso.core.ticket import Ticket
