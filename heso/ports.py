@@ -183,6 +183,18 @@ class Reveals(Protocol):
     def find(self, merkle_root: Digest) -> bytes | None: ...
 
 
+class Nonces(Protocol):
+    """Remembers which approval tokens were used."""
+
+    def spend(self, nonce: bytes, expiry_seconds: int) -> bool:
+        """Whether this nonce was never spent before; from now on it is, in every process, also after a crash.
+
+        `expiry_seconds` is the token's last second, UTC. `NotWritten`: it is as it was. `Unacknowledged`: take it as
+        spent.
+        """
+        ...
+
+
 class StoreError(HesoError):
     """The store could not do what was asked."""
 

@@ -88,6 +88,21 @@ class WrongTransition(HesoError):
         return f"an action that is {self.state} cannot become {self.kind}"
 
 
+@dataclass(eq=False)
+class MisplacedLink(HesoError):
+    """A lifecycle link outside its own session, or a plain action inside one: no verifier would take the chain."""
+
+    session_id: str
+    kind: str
+
+    next_step = (
+        f"lifecycle links, and nothing else, go to sessions that begin with {LIFECYCLE_PREFIX!r}"
+    )
+
+    def __str__(self) -> str:
+        return f"a receipt of kind {self.kind} does not belong into the session {self.session_id!r}"
+
+
 class Course:
     """How far each action of a session has come."""
 
@@ -105,6 +120,10 @@ class Course:
             return
         state = self._states.get(spec, State.UNKNOWN)
         self._states[spec] = advance(state, kind, compat=compat)
+
+    def take(self, content: Mapping[str, Any]) -> None:
+        """`follow` for a receipt about to be appended, by its content."""
+        self.follow(content.get("kind", "action"), action_spec(content["action"]))
 
 
 def advance(state: State, kind: str, *, compat: bool = False) -> State:
@@ -132,6 +151,9 @@ def hash_resume_token(token: str) -> Digest:
     return digest(token.encode())
 
 
-def is_lifecycle_session(session_id: str) -> bool:
-    """Whether a session of this name holds the links of one suspended action, and nothing else."""
-    return session_id.startswith(LIFECYCLE_PREFIX)
+def check_session_kind(session_id: str, kind: str) -> bool:
+    """Whether this is a lifecycle session. Raises `MisplacedLink` when a receipt of this kind has no place in it."""
+    is_lifecycle = session_id.startswith(LIFECYCLE_PREFIX)
+    if is_lifecycle == (kind == "action"):
+        raise MisplacedLink(session_id, kind)
+    return is_lifecycle

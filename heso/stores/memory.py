@@ -7,6 +7,7 @@ from itertools import islice
 from heso.core.audit import START, format_audit_entry
 from heso.core.encoding import Digest
 from heso.core.hashing import digest
+from heso.core.receipt import Json, SessionId
 from heso.core.ticket import Ticket
 from heso.ports import EVERYTHING, Appended, Filter, NotWritten, Record, Seal
 from heso.stores.ordering import Ordering, Placed, audit_facts
@@ -17,7 +18,7 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._ordering = Ordering(START, None, lambda _: None)
+        self._ordering = Ordering(START, None, lambda _: None, self._links)
         self._rows: list[Placed] = []
         self._policies: dict[Digest, bytes] = {}
         self._is_closed = False
@@ -41,6 +42,9 @@ class MemoryLedger:
     def close(self) -> None:
         with self._turn:
             self._is_closed = True
+
+    def _links(self, session: SessionId) -> list[Json]:
+        return [row.entry.receipt.content for row in self._rows if row.session_id == session]
 
     def read(self, wanted: Filter = EVERYTHING, *, after: int = -1) -> Iterator[Record]:
         for row in islice(self._rows, after + 1, None):
@@ -93,6 +97,20 @@ class MemoryReveals:
 
     def find(self, merkle_root: Digest) -> bytes | None:
         return self._sidecars.get(merkle_root)
+
+
+class MemoryNonces:
+    """`Nonces`."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._spent: set[bytes] = set()
+
+    def spend(self, nonce: bytes, expiry_seconds: int) -> bool:  # noqa: ARG002  # nothing is ever forgotten here
+        with self._turn:
+            is_fresh = nonce not in self._spent
+            self._spent.add(nonce)
+            return is_fresh
 
 
 def _record(row: Placed) -> Record:

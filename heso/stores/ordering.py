@@ -3,9 +3,11 @@
 Rule 1: an `Ordering` is only right while its store lets nobody else write. The store makes it inside its write
         transaction and drops it whenever that transaction does not commit.
 Rule 2: a batch is placed whole or not at all.
+Rule 3: a lifecycle link that could not follow the ones before it is refused, so every chain that was written can be
+        verified.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from heso.core.audit import AuditFacts, AuditTail, describe_receipt, extend_audit
@@ -14,6 +16,7 @@ from heso.core.encoding import Digest
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
 from heso.core.instant import format_instant
+from heso.core.lifecycle import Course, check_session_kind
 from heso.core.receipt import Receipt, SessionId
 from heso.ports import Batch, Entry, Seal
 
@@ -36,18 +39,22 @@ class Placed:
 
 
 class Ordering:
-    """The ends of all chains. `load_head` reads a session's head from the store."""
+    """The ends of all chains. `load_head` reads a session's head from the store, and `load_links` the contents of a
+    lifecycle session, which is never long."""
 
     def __init__(
         self,
         tail: AuditTail,
         policy_hash: Digest | None,
         load_head: Callable[[SessionId], Head | None],
+        load_links: Callable[[SessionId], Iterable[Mapping[str, Any]]],
     ) -> None:
         self.policy_hash = policy_hash
         self._tail = tail
         self._load_head = load_head
+        self._load_links = load_links
         self._heads: dict[SessionId, Head | None] = {}
+        self._courses: dict[SessionId, Course] = {}
 
     @property
     def size(self) -> int:
@@ -57,6 +64,7 @@ class Ordering:
     def forget_heads(self) -> None:
         """Forget what is remembered of sessions. Only between transactions."""
         self._heads.clear()
+        self._courses.clear()
 
     def head(self, session: SessionId) -> Head | None:
         if session not in self._heads:
@@ -68,22 +76,27 @@ class Ordering:
         batch = seal(self)
         tail = self._tail
         moved: dict[SessionId, Head | None] = {}
+        courses: dict[SessionId, Course] = {}
         rows: list[Placed] = []
         for entry in batch.entries:
             if not 0 <= entry.at <= _LATEST:
                 raise ValueError(f"{entry.at} is no time a ledger can hold")
-            session, seq = self._advance(entry.receipt, moved)
+            session, seq = self._advance(entry.receipt, moved, courses)
             after = extend_audit(tail, audit_facts(entry))
             rows.append(Placed(entry, tail, after.entry_hash, session, seq))
             tail = after
         self._tail = tail
         self._heads.update(moved)
+        self._courses.update(courses)
         if batch.policy is not None:
             self.policy_hash = digest(batch.policy)
         return batch, tuple(rows)
 
     def _advance(
-        self, receipt: Receipt, moved: dict[SessionId, Head | None]
+        self,
+        receipt: Receipt,
+        moved: dict[SessionId, Head | None],
+        courses: dict[SessionId, Course],
     ) -> tuple[SessionId | None, int | None]:
         content: dict[str, Any] = receipt.content
         if "session_id" not in content:
@@ -96,8 +109,24 @@ class Ordering:
             raise ValueError(
                 f"a receipt was sealed for place {seq} of {session!r}, which is at {want[0]}"
             )
+        if check_session_kind(session, content.get("kind", "action")):
+            self._follow(session, content, courses)
         moved[session] = Head(seq, link_hash(session, seq, receipt.action_hash))
         return session, seq
+
+    def _follow(
+        self, session: SessionId, content: Mapping[str, Any], courses: dict[SessionId, Course]
+    ) -> None:
+        """Refuse what cannot follow. Links placed before in this transaction are not in the store yet: `_courses` has
+        them."""
+        course = courses.get(session)
+        if course is None:
+            known = self._courses.get(session)
+            course = courses[session] = Course() if known is None else known.copy()
+            if known is None:
+                for link in self._load_links(session):
+                    course.take(link)
+        course.take(content)
 
 
 def audit_facts(entry: Entry) -> AuditFacts:

@@ -5,7 +5,7 @@ Pure Python, no test framework needed. Nothing else in heso imports it.
 
 from heso.testing.conformance import exercise_ledger
 from heso.testing.conformance_reading import exercise_reading
-from heso.testing.conformance_sidecars import exercise_reveals, exercise_tickets
+from heso.testing.conformance_sidecars import exercise_nonces, exercise_reveals, exercise_tickets
 from heso.testing.evidence import Evidence, LedgerBroken, check_ledger
 from heso.testing.expecting import Nonconforming, Store, StoreMaker
 from heso.testing.fakes import FakeClock, FakeDice, FakeSigner
@@ -28,6 +28,7 @@ __all__ = [
     "StoreMaker",
     "check_ledger",
     "exercise_ledger",
+    "exercise_nonces",
     "exercise_reading",
     "exercise_reveals",
     "exercise_tickets",

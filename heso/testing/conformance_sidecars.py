@@ -1,11 +1,11 @@
-"""The promises of `Tickets` and `Reveals`, tried one by one against a store."""
+"""The promises of `Tickets`, `Reveals` and `Nonces`, tried one by one against a store."""
 
 from collections.abc import Callable
 
 from heso.core.encoding import Digest
 from heso.core.hashing import digest
 from heso.core.instant import MINUTE
-from heso.ports import Batch, Heads, Reveals
+from heso.ports import Batch, Heads, Nonces, Reveals
 from heso.testing.expecting import Store, StoreMaker, expect
 from heso.testing.fakes import NEW_YEAR
 from heso.testing.seals import seal_action, seal_suspended
@@ -88,3 +88,14 @@ def exercise_reveals(make_reveals: Callable[[], Reveals]) -> None:
     large = b"x" * 300_000
     reveals.keep(two, large)
     expect(reveals.find(two) == large, "a large sidecar is kept whole")
+
+
+def exercise_nonces(make_nonces: Callable[[], Nonces]) -> None:
+    """Every promise of `Nonces`. Two made one after the other share what was spent. Raises `Nonconforming`."""
+    nonces = make_nonces()
+    one, two = b"1" * 32, b"2" * 32
+    expect(nonces.spend(one, 2000), "a fresh nonce is spent")
+    expect(not nonces.spend(one, 2000), "once")
+    expect(not nonces.spend(one, 3000), "also under another expiry")
+    expect(nonces.spend(two, 2**64 - 1), "another one is fresh, whatever its expiry")
+    expect(not make_nonces().spend(two, 0), "whoever asks later knows it as well")

@@ -5,11 +5,13 @@ from pathlib import Path
 import anyio
 import pytest
 
-from heso.stores.memory import MemoryReveals
+from heso.stores.memory import MemoryNonces, MemoryReveals
 from heso.stores.reveals import RevealFolder
+from heso.stores.sqlite.nonces import SqliteNonces
 from heso.testing import (
     StoreMaker,
     exercise_ledger,
+    exercise_nonces,
     exercise_reading,
     exercise_reveals,
     exercise_tickets,
@@ -35,3 +37,12 @@ def test_reveals_in_memory_keep_their_promises() -> None:
 
 def test_reveals_in_a_folder_keep_their_promises(tmp_path: Path) -> None:
     exercise_reveals(lambda: RevealFolder(tmp_path / "reveals"))
+
+
+def test_nonces_in_memory_keep_their_promises() -> None:
+    nonces = MemoryNonces()
+    exercise_nonces(lambda: nonces)
+
+
+def test_nonces_in_a_file_keep_their_promises(tmp_path: Path) -> None:
+    exercise_nonces(lambda: SqliteNonces(tmp_path / "heso.db"))

@@ -129,7 +129,7 @@ class Hasty(MemoryLedger):
     def append_inline(self, seal: object) -> object:
         from heso.core.audit import START
 
-        self._ordering = Ordering(START, None, lambda _: None)
+        self._ordering = Ordering(START, None, lambda _: None, lambda _: ())
         return super().append_inline(seal)
 
 

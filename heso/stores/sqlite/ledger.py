@@ -18,30 +18,25 @@ import threading
 from collections import deque
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
-from heso.core.audit import START, AuditTail
-from heso.core.chain import Head, link_hash
-from heso.core.encoding import Digest
 from heso.core.hashing import digest
-from heso.core.receipt import SessionId
-from heso.core.ticket import Ticket
 from heso.ports import Appended, Batch, NotWritten, Seal, Unacknowledged
 from heso.stores.ordering import Ordering, Placed
 from heso.stores.sqlite.connecting import begin_immediate, open_writer
 from heso.stores.sqlite.forking import survive_forks
+from heso.stores.sqlite.rows import (
+    INSERT_POLICY,
+    INSERT_ROW,
+    INSERT_TICKET,
+    ledger_row,
+    read_ends,
+    ticket_row,
+)
 from heso.stores.sqlite.wakeup import Wakeup, make_wakeup, wake_all
 
 LARGEST_BATCH = 512
 _REMEMBERED_SESSIONS = 10_000
 _IOERR = 10  # SQLITE_IOERR; the higher bits say which
-
-_INSERT_ROW = """INSERT INTO ledger (position, entry_hash, action_hash, session_id, seq, recorded_at, decision, verb,
-    tool_name, workflow, account, receipt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"""
-_INSERT_TICKET = """INSERT OR IGNORE INTO ticket (action_hash, lifecycle_session, session_id, tool_name, workflow,
-    account, rule_id, policy_hash, fields_json, terms_json, reveal_root, resume_token, suspended_at, expires_at,
-    state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
-_INSERT_POLICY = "INSERT INTO policy (since, hash, text) VALUES (?,?,?)"
 
 
 class _Job:
@@ -258,7 +253,7 @@ class SqliteLedger:
             begin_immediate(connection, self._busy_seconds)
             (version,) = connection.execute("PRAGMA data_version").fetchone()
             if self._ordering is None or version != self._data_version:
-                self._ordering = _read_ends(connection)
+                self._ordering = read_ends(connection)
                 self._data_version = version
         except sqlite3.Error as error:
             self._roll_back()
@@ -289,24 +284,6 @@ class SqliteLedger:
                 self._stopped_by = _explain(error)
 
 
-def _read_ends(connection: sqlite3.Connection) -> Ordering:
-    row = connection.execute(
-        "SELECT position, entry_hash FROM ledger ORDER BY position DESC LIMIT 1"
-    ).fetchone()
-    tail = START if row is None else AuditTail(row[0] + 1, Digest(row[1].hex()))
-    row = connection.execute("SELECT hash FROM policy ORDER BY since DESC LIMIT 1").fetchone()
-    policy_hash = None if row is None else Digest(row[0].hex())
-
-    def load_head(session: SessionId) -> Head | None:
-        row = connection.execute(
-            "SELECT seq, action_hash FROM ledger WHERE session_id = ? ORDER BY seq DESC LIMIT 1",
-            (session,),
-        ).fetchone()
-        return None if row is None else Head(row[0], link_hash(session, row[0], row[1].hex()))
-
-    return Ordering(tail, policy_hash, load_head)
-
-
 def _place(job: _Job, ordering: Ordering) -> None:
     """One caller's failing seal is that caller's failure, not its neighbours'."""
     try:
@@ -318,14 +295,14 @@ def _place(job: _Job, ordering: Ordering) -> None:
 
 
 def _insert(jobs: list[_Job], connection: sqlite3.Connection) -> None:
-    connection.executemany(_INSERT_ROW, [_row(placed) for job in jobs for placed in job.rows])
+    connection.executemany(INSERT_ROW, [ledger_row(placed) for job in jobs for placed in job.rows])
     for job in jobs:
         policy = job.batch.policy
         if policy is not None and job.rows:
             since = job.rows[0].position
-            connection.execute(_INSERT_POLICY, (since, bytes.fromhex(digest(policy)), policy))
+            connection.execute(INSERT_POLICY, (since, bytes.fromhex(digest(policy)), policy))
         if job.batch.ticket is not None:
-            connection.execute(_INSERT_TICKET, _ticket_row(job.batch.ticket))
+            connection.execute(INSERT_TICKET, ticket_row(job.batch.ticket))
 
 
 def _fail(jobs: list[_Job], error: NotWritten | Unacknowledged) -> None:
@@ -339,46 +316,6 @@ def _fail(jobs: list[_Job], error: NotWritten | Unacknowledged) -> None:
                 case Unacknowledged(why=why):
                     job.error = Unacknowledged(why)
             job.error.__cause__ = error.__cause__
-
-
-def _row(placed: Placed) -> tuple[object, ...]:
-    receipt = placed.entry.receipt
-    content: dict[str, Any] = receipt.content
-    action: dict[str, str] = content["action"]
-    return (
-        placed.position,
-        bytes.fromhex(placed.entry_hash),
-        bytes.fromhex(receipt.action_hash),
-        placed.session_id,
-        placed.seq,
-        placed.entry.at,
-        content.get("kind") or content["policy"]["decision_path"],
-        action["verb"],
-        action["tool_name"],
-        action["workflow"],
-        action["account"],
-        receipt.body,
-    )
-
-
-def _ticket_row(ticket: Ticket) -> tuple[object, ...]:
-    return (
-        ticket.action_hash,
-        ticket.lifecycle_session,
-        ticket.session_id,
-        ticket.tool_name,
-        ticket.workflow,
-        ticket.account,
-        ticket.rule_id,
-        ticket.policy_hash,
-        ticket.fields_json,
-        ticket.terms_json,
-        ticket.reveal_root,
-        ticket.resume_token,
-        ticket.suspended_at,
-        ticket.expires_at,
-        ticket.state,
-    )
 
 
 def _explain(error: Exception) -> str:
