@@ -5,36 +5,31 @@ Nothing of the project is needed to verify a file, and nothing is asked of a net
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from heso.cli.inputs import (
+    NotFound,
+    read_file,
+    read_lines,
+    read_numbered_lines,
+    read_one,
+    read_session,
+)
 from heso.cli.output import answer, answer_json, fail, paint, visible, with_progress
+from heso.cli.verdicts import as_json, exit_code, line_of, report_chain, show_verdict
 from heso.core.audit import verify_audit_chain
 from heso.core.encoding import PublicKey, parse_public_key
 from heso.core.errors import Malformed
 from heso.core.redaction import check_reveals, parse_sidecar
-from heso.core.strict_json import MAX_BYTES
-from heso.core.verdict import ChainKind, ChainVerdict, Kind, Verdict
-from heso.core.verify import Examined, Terms, examine_receipt, plain_verdict, verify_receipt
+from heso.core.verdict import ChainKind, Kind, Verdict
+from heso.core.verify import Examined, Terms, examine_receipt, plain_verdict
 
 if TYPE_CHECKING:
     from heso.core.collection import Session
 
 USAGE = 64
-_UNREADABLE = frozenset(
-    {
-        Kind.WRONG_ALGORITHM,
-        Kind.UNSUPPORTED,
-        Kind.MALFORMED,
-        ChainKind.MALFORMED,
-        ChainKind.EMPTY,
-    }
-)
-_MAX_FILE = 4 * 1024 * 1024  # more than any receipt; the reader says how much is too much
 _MANY = 1000  # receipts from which a second core and a progress bar pay
 
 
@@ -51,131 +46,182 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--each", action="store_true", help="JSON lines: one verdict for each line")
     form.add_argument("--chain", action="store_true", help="JSON lines: every session is one chain")
     form.add_argument("--audit", action="store_true", help="JSON lines: an audit chain")
+    form.add_argument(
+        "--session",
+        action="store_true",
+        help="a JSON array or JSON lines: one whole session, lifecycle links and all",
+    )
     parser.add_argument(
         "--operator", metavar="KEY", help="the base64 public key that must have signed"
     )
+    parser.add_argument(
+        "--producer-root",
+        metavar="KEY",
+        help="with --session: the operator's first key; rotations are followed",
+    )
+    parser.add_argument(
+        "--decision-root", metavar="KEY", help="with --producer-root: the first decision key"
+    )
     parser.add_argument("--reveal", metavar="SIDECAR", help="also open the receipt's commitments")
+    parser.add_argument(
+        "--compat", action="store_true", help="answer like the format's reference where it is laxer"
+    )
     parser.add_argument("--json", action="store_true", help="verdicts as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.receipt is None and not (options.chain or options.audit):
-        return fail(
-            "nothing to verify", "heso verify PATH, a hash, or - for standard input", code=USAGE
-        )
-    if options.reveal and (options.each or options.chain or options.audit):
-        return fail(
-            "--reveal goes with one receipt", "heso verify PATH --reveal SIDECAR", code=USAGE
-        )
-    if options.operator and options.audit:
-        return fail(
-            "audit entries are not signed", "--operator goes with receipts: --chain", code=USAGE
-        )
-    if options.operator is not None:
-        try:
-            parse_public_key(options.operator)
-        except Malformed as error:
-            return fail(
-                f"--operator: {error}",
-                "it is the 44 characters that `heso doctor` prints",
-                code=USAGE,
-            )
+    fault = _find_misuse(options) or _find_bad_key(options)
+    if fault is not None:
+        return fail(*fault, code=USAGE)
     try:
         return _run(options)
-    except _NotFound as error:
+    except NotFound as error:
         return fail(str(error), "heso verify PATH, a hash, or - for standard input", code=USAGE)
 
 
-class _NotFound(Exception):
-    """What was named is not there."""
+def _find_misuse(options: argparse.Namespace) -> tuple[str, str] | None:
+    """Options that do not go together: what, and what to do."""
+    many = options.each or options.chain or options.audit or options.session
+    rules = (
+        (
+            options.receipt is None and not (options.chain or options.audit),
+            "nothing to verify",
+            "heso verify PATH, a hash, or - for standard input",
+        ),
+        (
+            options.reveal and many,
+            "--reveal goes with one receipt",
+            "heso verify PATH --reveal SIDECAR",
+        ),
+        (
+            options.operator and options.audit,
+            "audit entries are not signed",
+            "--operator goes with receipts: --chain",
+        ),
+        (
+            options.producer_root and not options.session,
+            "--producer-root goes with --session",
+            "heso verify --session FILE --producer-root KEY",
+        ),
+        (
+            options.decision_root and not options.producer_root,
+            "--decision-root goes with --producer-root",
+            "heso verify --session FILE --producer-root KEY --decision-root KEY",
+        ),
+    )
+    return next(((what, cure) for is_so, what, cure in rules if is_so), None)
+
+
+def _find_bad_key(options: argparse.Namespace) -> tuple[str, str] | None:
+    for name in ("operator", "producer_root", "decision_root"):
+        key = getattr(options, name)
+        if key is None:
+            continue
+        try:
+            parse_public_key(key)
+        except Malformed as error:
+            option = name.replace("_", "-")
+            return f"--{option}: {error}", "it is the 44 characters that `heso doctor` prints"
+    return None
 
 
 def _run(options: argparse.Namespace) -> int:
     operator = None if options.operator is None else PublicKey(options.operator)
+    terms = Terms(operator=operator, compat=options.compat)
     if options.each:
-        return _verify_each(_lines(options), operator, options)
+        return _verify_each(read_lines(options), terms, options)
     if options.chain:
-        return _verify_chains(list(_numbered_lines(options)), operator, options)
+        return _verify_chains(list(read_numbered_lines(options)), terms, options)
+    if options.session:
+        return _verify_session(options, terms)
     if options.audit:
-        return _report_chain(
-            "audit chain", verify_audit_chain(with_progress(_lines(options))), options
+        return report_chain(
+            "audit chain", verify_audit_chain(with_progress(read_lines(options))), options
         )
-    return _verify_one(_read_one(options), operator, options)
+    return _verify_one(read_one(options), terms, options)
 
 
-def _verify_one(data: bytes, operator: PublicKey | None, options: argparse.Namespace) -> int:
-    examined = examine_receipt(data, Terms(operator=operator))
+def _verify_session(options: argparse.Namespace, terms: Terms) -> int:
+    from heso.core.session import Roots, verify_session_chain  # noqa: PLC0415  # one receipt does not need it
+
+    receipts = read_session(options)
+    roots = None
+    if options.producer_root is not None:
+        decision = None if options.decision_root is None else PublicKey(options.decision_root)
+        roots = Roots(producer=PublicKey(options.producer_root), decision=decision)
+    verdict = verify_session_chain(receipts, terms, roots=roots, each=_many_cores(len(receipts)))
+    return report_chain("session", verdict, options)
+
+
+def _verify_one(data: bytes, terms: Terms, options: argparse.Namespace) -> int:
+    examined = examine_receipt(data, terms)
     verdict = plain_verdict(examined.verdict)
     if options.reveal and verdict.is_valid and examined.envelope is not None:
         return _verify_reveals(examined, options)
     if options.json:
-        answer_json(_as_json(verdict))
+        answer_json(as_json(verdict))
     else:
-        _show(verdict, is_pinned=bool(options.operator))
-    return _exit_code([verdict.kind])
+        show_verdict(verdict, is_pinned=bool(options.operator))
+    return exit_code([verdict.kind])
 
 
 def _verify_reveals(examined: Examined, options: argparse.Namespace) -> int:
     content: dict[str, Any] = (examined.envelope or {})["content"]
     try:
-        reveals = check_reveals(content, parse_sidecar(_read_file(Path(options.reveal))))
+        reveals = check_reveals(content, parse_sidecar(read_file(Path(options.reveal))))
     except Malformed as error:
         kind, detail = Kind.MALFORMED_REDACTION, str(error)
         if options.json:
-            answer_json(_as_json(Verdict(kind=kind, detail=detail)))
+            answer_json(as_json(Verdict(kind=kind, detail=detail)))
             return 1
-        _show(examined.verdict, is_pinned=bool(options.operator))
+        show_verdict(examined.verdict, is_pinned=bool(options.operator))
         return fail(detail, "the sidecar does not belong to this receipt, or was edited")
     if options.json:
         revealed = [{"field_path": r.field_path, "value_json": r.value_json} for r in reveals]
-        answer_json(_as_json(examined.verdict, revealed=revealed))
+        answer_json(as_json(examined.verdict, revealed=revealed))
         return 0
-    _show(examined.verdict, is_pinned=bool(options.operator))
+    show_verdict(examined.verdict, is_pinned=bool(options.operator))
     for reveal in reveals:
         answer(f"  revealed {visible(reveal.field_path)} = {visible(reveal.value_json)}")
     return 0
 
 
-def _verify_each(
-    lines: Iterable[bytes], operator: PublicKey | None, options: argparse.Namespace
-) -> int:
+def _verify_each(lines: Iterable[bytes], terms: Terms, options: argparse.Namespace) -> int:
     kinds: set[Kind] = set()
     for line in lines:
-        verdict = verify_receipt(line, operator=operator)
+        verdict = plain_verdict(examine_receipt(line, terms).verdict)
         kinds.add(verdict.kind)
         if options.json:
-            answer_json(_as_json(verdict))
+            answer_json(as_json(verdict))
         else:
-            answer(_line(verdict))
+            answer(line_of(verdict))
     if not kinds:
         return fail("there is no receipt in it", "each line is one receipt", code=2)
-    return _exit_code(kinds)
+    return exit_code(kinds)
 
 
 def _verify_chains(
-    lines: Sequence[tuple[int, bytes]], operator: PublicKey | None, options: argparse.Namespace
+    lines: Sequence[tuple[int, bytes]], terms: Terms, options: argparse.Namespace
 ) -> int:
     from heso.core.collection import verify_collection  # noqa: PLC0415  # one receipt does not need it
 
     if not lines:
         return fail("there is no receipt in it", "each line is one receipt", code=2)
     receipts = [line for _, line in lines]
-    sessions, standalone = verify_collection(
-        receipts, each=_many_cores(len(lines)), operator=operator
-    )
+    sessions, standalone = verify_collection(receipts, terms, each=_many_cores(len(lines)))
     kinds: set[Kind | ChainKind] = set()
     for session in sessions:
         kinds.add(session.verdict.kind)
-        _report_chain(f"session {session.session_id}", session.verdict, options)
+        report_chain(f"session {session.session_id}", session.verdict, options)
     for lone in standalone:
         kinds.add(lone.verdict.kind)
         if options.json:
-            answer_json(_as_json(lone.verdict, place=lone.place))
+            answer_json(as_json(lone.verdict, place=lone.place))
         else:
-            answer(f"receipt on line {lines[lone.place][0]}: {_line(lone.verdict)}")
+            answer(f"receipt on line {lines[lone.place][0]}: {line_of(lone.verdict)}")
     if not options.json:
-        _say_who_signed(sessions, operator)
-    return _exit_code(kinds)
+        _say_who_signed(sessions, terms.operator)
+    return exit_code(kinds)
 
 
 def _say_who_signed(sessions: Sequence["Session"], pinned: PublicKey | None) -> None:
@@ -208,109 +254,3 @@ def _many_cores(count: int) -> Callable[..., Iterable[Any]]:
                 yield from piece
 
     return each
-
-
-def _report_chain(name: str, verdict: ChainVerdict, options: argparse.Namespace) -> int:
-    if options.json:
-        found = {"kind": verdict.kind, "trust_level": None, "detail": verdict.detail}
-        extra = {"chain": name, "length": verdict.length, "seq": verdict.seq}
-        keys = {"operators": verdict.operators}
-        answer_json(orjson.dumps({**found, **extra, **keys}).decode())
-    else:
-        mark = paint(str(verdict.kind), "green" if verdict.is_valid else "red")
-        about = f"{verdict.length} in order" if verdict.is_valid else verdict.detail
-        answer(
-            f"{visible(name)}: {mark} ({visible(about)})" if about else f"{visible(name)}: {mark}"
-        )
-    return _exit_code([verdict.kind])
-
-
-def _show(verdict: Verdict, *, is_pinned: bool) -> None:
-    answer(_line(verdict))
-    for signer in verdict.signers:
-        answer(f"  signed by {signer}")
-    if verdict.is_valid:
-        known = "that is the pinned operator's key"
-        unknown = "whose key that is, is for you to know (--operator)"
-        answer(paint(f"  checked here, offline; {known if is_pinned else unknown}", "dim"))
-
-
-def _line(verdict: Verdict) -> str:
-    level = f" {verdict.trust_level}" if verdict.trust_level else ""
-    detail = f": {visible(verdict.detail)}" if verdict.detail else ""
-    mark = paint(f"{verdict.kind}{level}", "green" if verdict.is_valid else "red")
-    return f"{mark}{detail}  {visible(verdict.action_hash or '')}".rstrip()
-
-
-def _as_json(verdict: Verdict, **extra: object) -> str:
-    found = {"kind": verdict.kind, "trust_level": verdict.trust_level, "detail": verdict.detail}
-    return orjson.dumps({**found, **extra}).decode()
-
-
-def _exit_code(kinds: Iterable[Kind | ChainKind]) -> int:
-    worst = 0
-    for kind in kinds:
-        if kind not in (Kind.VALID, ChainKind.VALID):
-            worst = max(worst, 2 if kind in _UNREADABLE else 1)
-    return worst
-
-
-def _read_one(options: argparse.Namespace) -> bytes:
-    if options.receipt == "-":
-        return sys.stdin.buffer.read(_MAX_FILE + 1)
-    path = Path(options.receipt)
-    if path.exists():
-        return _read_file(path)
-    from heso.cli.ledger import find_one, is_hash_prefix, open_records  # noqa: PLC0415  # a file needs no SQLite
-
-    if not is_hash_prefix(options.receipt):
-        raise _NotFound(f"{options.receipt} is neither a file nor a hash")
-    with open_records(options.project) as records:
-        return find_one(records, options.receipt).receipt
-
-
-def _lines(options: argparse.Namespace) -> Iterator[bytes]:
-    return (line for _, line in _numbered_lines(options))
-
-
-def _numbered_lines(options: argparse.Namespace) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their numbers, or the project's own ledger when no file is named. Empty lines are
-    passed over."""
-    if options.receipt is None:
-        yield from enumerate(_project_lines(options), 1)
-    elif options.receipt == "-":
-        yield from _full_lines(sys.stdin.buffer)
-    else:
-        path = Path(options.receipt)
-        if not path.exists() or path.is_dir():
-            raise _NotFound(f"{options.receipt} is not a file")
-        with path.open("rb") as file:
-            yield from _full_lines(file)
-
-
-def _full_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Lines with something on them. Of one that is longer than any receipt only the beginning is kept: enough to refuse
-    it, whatever its length."""
-    number = 0
-    while line := file.readline(MAX_BYTES + 2):
-        number += 1
-        rest = line
-        while not rest.endswith(b"\n") and (rest := file.readline(MAX_BYTES)):
-            pass
-        if line.strip():
-            yield number, line
-
-
-def _project_lines(options: argparse.Namespace) -> Iterator[bytes]:
-    from heso.cli.ledger import open_records  # noqa: PLC0415  # a file needs no SQLite
-
-    with open_records(options.project) as records:
-        for record in records.read():
-            yield record.audit_entry if options.audit else record.receipt
-
-
-def _read_file(path: Path) -> bytes:
-    if not path.exists() or path.is_dir():
-        raise _NotFound(f"{path} is not a file")
-    with path.open("rb") as file:
-        return file.read(_MAX_FILE + 1)

@@ -21,7 +21,7 @@ from heso.core.hot import hot_value
 from heso.core.receipt import ChainBlock, SessionId
 from heso.core.roles import Role, signing_rule
 from heso.core.verdict import ChainKind, ChainVerdict, Kind
-from heso.core.verify import Examined, Terms, examine_receipt
+from heso.core.verify import STRICT, Examined, Terms, examine_receipt
 
 _U64LE = struct.Struct("<Q")
 _EIGHT = _U64LE.pack(8)
@@ -87,17 +87,12 @@ Keep = Callable[[Link, dict[str, Any]], None]
 
 
 def verify_action_chain(
-    receipts: Sequence[bytes],
-    *,
-    each: EachReceipt = map,
-    operator: PublicKey | None = None,
-    compat: bool = False,
+    receipts: Sequence[bytes], terms: Terms = STRICT, *, each: EachReceipt = map
 ) -> ChainVerdict:
     """The verdict on one session of plain action receipts, in order, each the JSON text of one receipt.
 
     `each` is an order-preserving map over the receipts; pass an executor's to use more than one core.
     """
-    terms = Terms(operator=operator, compat=compat)
     try:
         links = read_links(receipts, terms, each=each, only_actions=True)
         check_order(links)

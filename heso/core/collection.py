@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import orjson
 
 from heso.core.chain import EachReceipt, verify_action_chain
-from heso.core.encoding import PublicKey
 from heso.core.session import verify_session_chain
 from heso.core.strict_json import MAX_BYTES
 from heso.core.verdict import ChainVerdict, Verdict
-from heso.core.verify import verify_receipt
+from heso.core.verify import STRICT, Terms, examine_receipt, plain_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +34,7 @@ class Standalone:
 
 
 def verify_collection(
-    receipts: Iterable[bytes],
-    *,
-    each: EachReceipt = map,
-    operator: PublicKey | None = None,
-    compat: bool = False,
+    receipts: Iterable[bytes], terms: Terms = STRICT, *, each: EachReceipt = map
 ) -> tuple[tuple[Session, ...], tuple[Standalone, ...]]:
     """Judge JSON texts of receipts. What names no session, or cannot be read, stands alone."""
     sessions: dict[str, list[bytes]] = {}
@@ -48,7 +43,7 @@ def verify_collection(
     for place, data in enumerate(receipts):
         session_id, is_lifecycle = _belongs_to(data)
         if session_id is None:
-            verdict = verify_receipt(data, operator=operator, compat=compat)
+            verdict = plain_verdict(examine_receipt(data, terms).verdict)
             standalone.append(Standalone(place, verdict))
             continue
         if is_lifecycle:
@@ -58,7 +53,7 @@ def verify_collection(
     for session_id, members in sessions.items():
         is_lifecycle = session_id in lifecycles
         verify = verify_session_chain if is_lifecycle else verify_action_chain
-        chain = verify(members, each=each, operator=operator, compat=compat)
+        chain = verify(members, terms, each=each)
         judged.append(Session(session_id, len(members), is_lifecycle, chain))
     return tuple(judged), tuple(standalone)
 

@@ -29,7 +29,7 @@ from heso.core.lifecycle import Course, WrongTransition, action_spec, is_bare_co
 from heso.core.roles import Role
 from heso.core.strictness import StricterRule
 from heso.core.verdict import ChainKind, ChainVerdict
-from heso.core.verify import Terms
+from heso.core.verify import STRICT, Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +49,16 @@ class _Rotation:
 
 def verify_session_chain(
     receipts: Sequence[bytes],
+    terms: Terms = STRICT,
     *,
     roots: Roots | None = None,
     each: EachReceipt = map,
-    operator: PublicKey | None = None,
-    compat: bool = False,
 ) -> ChainVerdict:
     """The verdict on one whole session of any kinds of receipts, in order, each the JSON text of one receipt.
 
     With `roots` every signature must be by the key that was valid for its role at its place.
     """
+    compat = terms.compat
     specs: list[Digest] = []
     rotations: dict[int, _Rotation] = {}
 
@@ -67,7 +67,6 @@ def verify_session_chain(
             rotations[len(specs)] = _rotation(content["key_rotation"])
         specs.append(action_spec(content["action"], compat=compat))
 
-    terms = Terms(operator=operator, compat=compat)
     try:
         links = read_links(receipts, terms, each=each, keep=keep)  # (1)
         check_order(links)  # (2)

@@ -61,6 +61,41 @@ def _parse_every_pair(data: bytes, what: str) -> object:
         raise Malformed(what, f"not strict JSON: {_reason(error)}") from None
 
 
+def split_array(data: bytes, *, what: str = "JSON array") -> list[bytes]:
+    """The texts of an array's items, each as it was written. Whoever reads one reads it strictly."""
+    try:
+        text = data.decode("utf-8")
+        at = _skip_space(text, 0)
+        if text[at : at + 1] != "[":
+            raise Malformed(what, "does not begin with [")
+        at = _skip_space(text, at + 1)
+        items: list[bytes] = []
+        while text[at : at + 1] != "]" or items:
+            _, end = _DECODER.raw_decode(text, at)
+            items.append(text[at:end].encode())
+            at = _skip_space(text, end)
+            if text[at : at + 1] == "]":
+                break
+            if text[at : at + 1] != ",":
+                raise Malformed(what, "items are separated by commas")
+            at = _skip_space(text, at + 1)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(what, f"not strict JSON: {_reason(error)}") from None
+    if text[at + 1 :].strip(_SPACE):
+        raise Malformed(what, "has something behind it")
+    return items
+
+
+_DECODER = json.JSONDecoder()
+_SPACE = " \t\n\r"
+
+
+def _skip_space(text: str, at: int) -> int:
+    while text[at : at + 1] in tuple(_SPACE):
+        at += 1
+    return at
+
+
 class _DuplicateKey(Exception):
     def __init__(self, key: str) -> None:
         self.key = key[:80]

@@ -1,0 +1,95 @@
+"""What `heso verify` reads: a file, standard input, or this project's own ledger.
+
+Rule: never more than a receipt's worth of bytes at once from a line that has no end.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from heso.core.errors import Malformed
+from heso.core.strict_json import MAX_BYTES, split_array
+
+_MAX_FILE = 4 * 1024 * 1024  # more than any receipt; the reader says how much is too much
+_MAX_ARRAY = 64 * 1024 * 1024  # a session as one JSON text
+
+
+class NotFound(Exception):
+    """What was named is not there."""
+
+
+def read_one(options: argparse.Namespace) -> bytes:
+    if options.receipt == "-":
+        return sys.stdin.buffer.read(_MAX_FILE + 1)
+    path = Path(options.receipt)
+    if path.exists():
+        return read_file(path)
+    from heso.cli.ledger import find_one, is_hash_prefix, open_records  # noqa: PLC0415  # a file needs no SQLite
+
+    if not is_hash_prefix(options.receipt):
+        raise NotFound(f"{options.receipt} is neither a file nor a hash")
+    with open_records(options.project) as records:
+        return find_one(records, options.receipt).receipt
+
+
+def read_lines(options: argparse.Namespace) -> Iterator[bytes]:
+    return (line for _, line in read_numbered_lines(options))
+
+
+def read_session(options: argparse.Namespace) -> list[bytes]:
+    """The receipts of one session: a JSON array of them, or JSON lines. Raises `Malformed`."""
+    if options.receipt == "-":
+        data = sys.stdin.buffer.read(_MAX_ARRAY + 1)
+    else:
+        data = read_file(Path(options.receipt), limit=_MAX_ARRAY)
+    if not data.lstrip().startswith(b"["):
+        return [line for line in data.splitlines() if line.strip()]
+    if len(data) > _MAX_ARRAY:
+        raise Malformed("session", f"larger than {_MAX_ARRAY} bytes; write it as JSON lines")
+    return split_array(data)
+
+
+def read_numbered_lines(options: argparse.Namespace) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file with their numbers, or the project's own ledger when no file is named. Empty lines are
+    passed over."""
+    if options.receipt is None:
+        yield from enumerate(_project_lines(options), 1)
+    elif options.receipt == "-":
+        yield from _full_lines(sys.stdin.buffer)
+    else:
+        path = Path(options.receipt)
+        if not path.exists() or path.is_dir():
+            raise NotFound(f"{options.receipt} is not a file")
+        with path.open("rb") as file:
+            yield from _full_lines(file)
+
+
+def _full_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Lines with something on them. Of one that is longer than any receipt only the beginning is kept: enough to refuse
+    it, whatever its length."""
+    number = 0
+    while line := file.readline(MAX_BYTES + 2):
+        number += 1
+        rest = line
+        while not rest.endswith(b"\n") and (rest := file.readline(MAX_BYTES)):
+            pass
+        if line.strip():
+            yield number, line
+
+
+def _project_lines(options: argparse.Namespace) -> Iterator[bytes]:
+    from heso.cli.ledger import open_records  # noqa: PLC0415  # a file needs no SQLite
+
+    with open_records(options.project) as records:
+        for record in records.read():
+            yield record.audit_entry if options.audit else record.receipt
+
+
+def read_file(path: Path, *, limit: int = _MAX_FILE) -> bytes:
+    """The file's bytes, at most one more than `limit`. Raises `NotFound`."""
+    if not path.exists() or path.is_dir():
+        raise NotFound(f"{path} is not a file")
+    with path.open("rb") as file:
+        return file.read(limit + 1)
