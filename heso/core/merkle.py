@@ -139,12 +139,12 @@ def check_consistency(
 ) -> None:
     """Raise `ProofRefused` unless the tree with the old root is the beginning of the one with the new root."""
     _check_sizes(old_size, new_size)
-    _check_nodes((old_root, new_root, *proof))
     if old_size == new_size:
         if proof:
             raise ProofRefused("it has too many nodes")
         _check_same(old_root, new_root, "two roots for one size")
         return
+    _check_nodes((old_root, new_root, *proof))
     nodes = list(proof)
     if old_size & (old_size - 1) == 0:
         nodes.insert(0, old_root)  # a perfect old tree is itself a node of the new one

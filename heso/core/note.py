@@ -220,7 +220,7 @@ def _parse_signature(line: str) -> NoteSignature:
 def _check_text(text: str) -> None:
     if not text.endswith("\n"):
         raise Malformed("note", "its text does not end in a newline")
-    if any(character < " " and character != "\n" or character == "\x7f" for character in text):
+    if any((character < " " and character != "\n") or character == "\x7f" for character in text):
         raise Malformed("note", "its text has control characters")
 
 
