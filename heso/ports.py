@@ -195,6 +195,34 @@ class Nonces(Protocol):
         ...
 
 
+class TimeAuthority(Protocol):
+    """Somebody outside who says what time it is."""
+
+    @property
+    def name(self) -> str:
+        """What receipts call it. Nothing rests on the name."""
+        ...
+
+    async def stamp(self, anchored: Digest) -> bytes:
+        """A DER TimeStampToken over SHA-256 of the anchored hash's 32 bytes, checked against pinned roots.
+
+        Raises `NoTimestamp`. It may take seconds, so it is never asked while the ledger is being written.
+        """
+        ...
+
+
+@dataclass(eq=False)
+class NoTimestamp(HesoError):
+    """The time authority gave no token that could be used."""
+
+    authority: str
+    why: str
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        return f"no timestamp from {self.authority}: {self.why}"
+
+
 class StoreError(HesoError):
     """The store could not do what was asked."""
 

@@ -23,7 +23,6 @@ approver's signature for an approval whatever its record says, and checks of a l
 signature.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +38,7 @@ from heso.core.receipt import canonical_content
 from heso.core.redaction import has_sound_markers
 from heso.core.schema import ENVELOPE, check_receipt
 from heso.core.signatures import (
+    Canonicalize,
     Content,
     Signed,
     check_link_as_reference,
@@ -47,6 +47,8 @@ from heso.core.signatures import (
 )
 from heso.core.strict_json import parse_json
 from heso.core.strictness import StricterRule
+from heso.core.time_anchor import AnchorRefused, ReadsTokens, anchor_hash, check_anchor
+from heso.core.transparency import PinnedLog, TransparencyRefused, check_transparency
 from heso.core.verdict import Kind, Refused, Verdict
 
 _SHOWN = 80  # how much of a foreign text a detail repeats
@@ -73,8 +75,8 @@ class Terms:
     """
 
     operator: PublicKey | None = None
-    time: None = None
-    log: None = None
+    time: ReadsTokens | None = None
+    log: PinnedLog | None = None
     compat: bool = False
 
 
@@ -85,8 +87,8 @@ def verify_receipt(
     data: bytes,
     *,
     operator: PublicKey | None = None,
-    time: None = None,
-    log: None = None,
+    time: ReadsTokens | None = None,
+    log: PinnedLog | None = None,
     compat: bool = False,
 ) -> Verdict:
     """The verdict on the JSON text of one receipt.
@@ -166,7 +168,9 @@ def _examine(envelope: dict[str, Any], terms: Terms) -> Examined:
         content, canonical, signatures, canonicalize=canonicalize, compat=terms.compat
     )
     _check_pin(signed, terms.operator)
-    trusted_time = _check_content(content, signed, terms)  # (7) to (11)
+    trusted_time = _check_content(content, signed, terms, canonicalize)  # (7) to (11)
+    if terms.log is not None:
+        _check_log(envelope, terms.log)  # (12)
     verdict = Verdict(  # (13)
         kind=Kind.VALID,
         trust_level=signed.level,
@@ -195,7 +199,7 @@ def _if_link(content: Content) -> StricterRule | None:
     return None if content.get("kind", "action") == "action" else StricterRule.LIFECYCLE
 
 
-def _check_hash(content: Content, canonicalize: Callable[[Content], bytes]) -> bytes:
+def _check_hash(content: Content, canonicalize: Canonicalize) -> bytes:
     unhashed = dict(content)
     del unhashed["action_hash"]
     try:
@@ -219,7 +223,9 @@ def _check_pin(signed: Signed, operator: PublicKey | None) -> None:
     )
 
 
-def _check_content(content: Content, signed: Signed, terms: Terms) -> Instant | None:
+def _check_content(
+    content: Content, signed: Signed, terms: Terms, canonicalize: Canonicalize
+) -> Instant | None:
     """Steps 7 to 11. When there is a time anchor that holds, its time."""
     rule = _if_link(content)
     level = content["trust_level"]
@@ -227,23 +233,40 @@ def _check_content(content: Content, signed: Signed, terms: Terms) -> Instant | 
         raise Refused(Kind.TRUST_LEVEL_MISMATCH, f"embedded={level} derived={signed.level}", rule)
     if "redaction" in content and not has_sound_markers(content["redaction"]):  # (8)
         raise Refused(Kind.MALFORMED_REDACTION, rule=rule)
-    anchored_at = _check_time_anchor(content, terms.time, rule)  # (9)
+    anchored_at = None
+    if "time_anchor" in content:  # (9)
+        anchored_at = _check_time_anchor(content, terms.time, rule, canonicalize)
     if "anchor_policy" in content and anchored_at is None:  # (10)
         raise Refused(Kind.ANCHOR_REQUIRED, rule=rule)
     _check_mandate(content["action"], rule)  # (11)
     return anchored_at
 
 
-def _check_time_anchor(content: Content, reader: None, rule: StricterRule | None) -> Instant | None:
-    if "time_anchor" not in content:
-        return None
+def _check_time_anchor(
+    content: Content,
+    reader: ReadsTokens | None,
+    rule: StricterRule | None,
+    canonicalize: Canonicalize,
+) -> Instant:
     kind = Kind.TIME_ANCHOR_UNVERIFIABLE
     if reader is None:
         raise Refused(kind, "no time authority's root is pinned", rule)
-    raise AssertionError
+    try:
+        return check_anchor(content, anchor_hash(content, canonicalize), reader)
+    except AnchorRefused as refused:
+        raise Refused(kind, str(refused), rule) from None
 
 
 def _check_mandate(action: Content, rule: StricterRule | None) -> None:
     mandate = action.get("mandate")
     if action["verb"] == "payment" and mandate is not None and mandate["verdict"] != "valid":
         raise Refused(Kind.MANDATE_REJECTED, mandate["verdict"], rule)
+
+
+def _check_log(envelope: dict[str, Any], log: PinnedLog) -> None:
+    try:
+        found = check_transparency(envelope, log)
+    except TransparencyRefused as refused:
+        raise Refused(Kind.TRANSPARENCY_UNVERIFIABLE, str(refused)) from None
+    if log.is_required and not found:
+        raise Refused(Kind.TRANSPARENCY_REQUIRED, f"no proof from the log {log.origin}")
