@@ -21,8 +21,8 @@ from heso.core.errors import HesoError
 from heso.core.instant import Instant, instant_of
 from heso.policy.model import Outcome
 from heso.policy.reader import parse_policy
-from heso.ports import Clock
-from heso.settings import POLICY_FILE, Settings, read_settings
+from heso.ports import Clock, TimeAuthority
+from heso.settings import POLICY_FILE, Settings, SettingsError, read_settings
 from heso.stores.key_folder import check_private_folder, load_key
 from heso.stores.reveals import RevealFolder
 from heso.stores.sqlite.ledger import SqliteLedger
@@ -155,6 +155,7 @@ def _build(settings: Settings, clock: Clock) -> Runtime:
     signer = load_key(
         settings.state, settings.passphrase, allow_development=not settings.requires_passphrase
     )
+    authority = _time_authority(settings)
     ledger = SqliteLedger(settings.database, busy_seconds=settings.timeout_seconds)
     built = Gate(
         policy=policy,
@@ -163,6 +164,7 @@ def _build(settings: Settings, clock: Clock) -> Runtime:
         reveals=RevealFolder(settings.state / "reveals"),
         clock=clock,
         dice=SystemDice(),
+        time=authority,
         project=Step(settings.workflow, settings.account, None),
         is_blocking=settings.is_blocking,
         default_sla_minutes=settings.default_sla_minutes,
@@ -173,6 +175,26 @@ def _build(settings: Settings, clock: Clock) -> Runtime:
         ledger.close()
         raise
     return Runtime(settings=settings, gate=built)
+
+
+def _time_authority(settings: Settings) -> TimeAuthority | None:
+    if settings.time_roots is None:
+        return None
+    try:
+        from heso.core.timestamps import parse_time_roots  # noqa: PLC0415  # an extra
+        from heso.transports.rfc3161 import HttpTimeAuthority  # noqa: PLC0415
+    except ImportError:
+        raise SettingsError(
+            "time_authority", "needs the `time` extra", "pip install 'heso[time]'"
+        ) from None
+    try:
+        roots = parse_time_roots(settings.time_roots.read_bytes())
+        return HttpTimeAuthority(settings.time_authority, roots)
+    except OSError as error:
+        why = f"cannot be read ({error.strerror})"
+        raise SettingsError(f"time_roots {settings.time_roots}", why) from error
+    except ValueError as error:
+        raise SettingsError("time_authority", str(error)) from None
 
 
 def _clock(override: Clock | datetime | None) -> Clock:

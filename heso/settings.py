@@ -8,6 +8,8 @@
 | enforce decisions   | blocking         | HESO_BLOCKING              | blocking              | true                |
 | wait for the ledger | timeout          | HESO_TIMEOUT               | timeout_seconds       | 30                  |
 | approval deadline   |                  | HESO_DEFAULT_SLA_MINUTES   | default_sla_minutes   | 1440 (a day)        |
+| time authority      |                  |                            | time_authority        | none                |
+| its root (PEM file) |                  |                            | time_roots            |                     |
 | key passphrase      |                  | HESO_KEY_PASSPHRASE        |                       |                     |
 |                     |                  | HESO_KEY_PASSPHRASE_FILE   |                       |                     |
 | no development key  |                  | HESO_REQUIRE_PASSPHRASE, HESO_ENV=production |     | false               |
@@ -18,7 +20,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from heso.core.errors import HesoError
 from heso.policy.errors import PolicyError
@@ -69,6 +71,8 @@ class Settings:
     default_sla_minutes: int
     passphrase: bytes | None = field(repr=False)
     requires_passphrase: bool
+    time_authority: str
+    time_roots: Path | None
 
     @property
     def state(self) -> Path:
@@ -108,6 +112,7 @@ def read_settings(
         default_sla_minutes=_sla(environment, table),
         passphrase=read_passphrase(environment),
         requires_passphrase=requires_passphrase(environment),
+        **_time_settings(table, root),
     )
     table.finish()
     return settings
@@ -121,6 +126,7 @@ def check_project_table(policy_text: bytes, file: str) -> None:
     table.flag("blocking", default=True)
     _timeout({}, table, None)
     _sla({}, table)
+    _time_settings(table, Path())
     table.finish()
 
 
@@ -212,6 +218,22 @@ def _timeout(environment: Mapping[str, str], table: Table, argument: float | Non
     if not 0 < seconds <= 3600:
         raise SettingsError("timeout", "must be more than 0 and at most 3600 seconds")
     return seconds
+
+
+class _TimeSettings(TypedDict):
+    time_authority: str
+    time_roots: Path | None
+
+
+def _time_settings(table: Table, root: Path) -> _TimeSettings:
+    url = table.text("time_authority", "")
+    roots = table.text("time_roots", "")
+    if bool(url) != bool(roots):
+        raise table.fault(
+            "time_roots" if url else "time_authority",
+            "a time authority has an address (time_authority) and a root to believe (time_roots)",
+        )
+    return {"time_authority": url, "time_roots": root / roots if roots else None}
 
 
 def _sla(environment: Mapping[str, str], table: Table) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
+from heso.async_gate.anchoring import Anchor, append_anchored, append_anchored_inline
 from heso.async_gate.context import Step, current_step
 from heso.async_gate.errors import BlockedError, GateError, SuspendedError
 from heso.async_gate.stages import (
@@ -28,7 +29,18 @@ from heso.core.receipt import Receipt
 from heso.core.redaction import format_sidecar
 from heso.policy.evaluate import evaluate_action
 from heso.policy.model import Allow, Block, Outcome, Policy, Redact, RequireApproval
-from heso.ports import Appended, Batch, Clock, Dice, Heads, Ledger, Reveals, Seal, Signer
+from heso.ports import (
+    Appended,
+    Batch,
+    Clock,
+    Dice,
+    Heads,
+    Ledger,
+    Reveals,
+    Seal,
+    Signer,
+    TimeAuthority,
+)
 
 
 @hot_value
@@ -55,6 +67,7 @@ class Gate:
     clock: Clock
     dice: Dice
     project: Step
+    time: TimeAuthority | None = None
     is_blocking: bool = True
     default_sla_minutes: int = 24 * 60
 
@@ -67,7 +80,13 @@ class Gate:
             evaluated = self._evaluate(call)
             if evaluated.redacted.record is not None:
                 await _in_thread(lambda: self._keep_reveals(evaluated))
-            permit = _permit(evaluated, await self.ledger.append(self._seal(evaluated)))
+            if evaluated.needs_anchor:
+                appended = await append_anchored(
+                    lambda anchor: self.ledger.append(self._seal(evaluated, anchor)), self.time
+                )
+            else:
+                appended = await self.ledger.append(self._seal(evaluated))
+            permit = _permit(evaluated, appended)
         except GateError:
             raise
         except Exception as error:
@@ -80,7 +99,14 @@ class Gate:
             evaluated = self._evaluate(call)
             if evaluated.redacted.record is not None:
                 self._keep_reveals(evaluated)
-            permit = _permit(evaluated, self.ledger.append_inline(self._seal(evaluated)))
+            if evaluated.needs_anchor:
+                appended = append_anchored_inline(
+                    lambda anchor: self.ledger.append_inline(self._seal(evaluated, anchor)),
+                    self.time,
+                )
+            else:
+                appended = self.ledger.append_inline(self._seal(evaluated))
+            permit = _permit(evaluated, appended)
         except GateError:
             raise
         except Exception as error:
@@ -119,8 +145,8 @@ class Gate:
             is_blocking=self.is_blocking,
         )
 
-    def _seal(self, evaluated: Evaluated) -> Seal:
-        return lambda heads: sign(evaluated, heads, self.signer, self.policy)
+    def _seal(self, evaluated: Evaluated, anchor: Anchor | None = None) -> Seal:
+        return lambda heads: sign(evaluated, heads, self.signer, self.policy, anchor)
 
     def _keep_reveals(self, evaluated: Evaluated) -> None:
         record = evaluated.redacted.record

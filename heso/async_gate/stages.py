@@ -8,11 +8,13 @@ append    Batch     -> Appended    on disk (the ledger's own promise)
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 import orjson
 
+from heso.async_gate.anchoring import Anchor, anchor_content
 from heso.async_gate.context import Step
+from heso.async_gate.effects import classify_call
 from heso.async_gate.errors import CaptureError
 from heso.async_gate.snapshot import Unfit, snapshot_fields
 from heso.core.canonical import canonical_bytes
@@ -41,6 +43,9 @@ from heso.policy.model import ApprovalTerms, Outcome, Policy, RequireApproval
 from heso.policy.scope import parse_host
 from heso.ports import Batch, Entry, Heads, Signer
 
+if TYPE_CHECKING:
+    from heso.taxonomy.facts import Signal
+
 POLICY_SESSION = SessionId("heso.policy")
 _NO_CONTEXT = digest(b"")
 
@@ -52,7 +57,7 @@ class Call:
     """One call an agent is about to make. `fields` are its arguments by name; any Python values.
 
     `redact` lists dotted paths into them that no receipt may show. Names left None come from the surrounding
-    `heso.step`, else from the project.
+    `heso.step`, else from the project. `signal` is what an instrumented client saw of the request.
     """
 
     tool_name: str
@@ -63,13 +68,18 @@ class Call:
     workflow: str | None = None
     account: str | None = None
     session: str | None = None
+    signal: "Signal | None" = None
 
 
 @hot_value
 class Captured:
-    """The call as it will be judged: nothing that happens to its arguments from now on matters."""
+    """The call as it will be judged: nothing that happens to its arguments from now on matters.
+
+    `declared` is the verb it came with; the action has the one that its effect amounts to.
+    """
 
     action: Action
+    declared: Verb
     session: SessionId
     at: Instant
     redact: tuple[str, ...]
@@ -98,6 +108,11 @@ class Evaluated:
     redacted: Redacted
     request: Request | None
     is_observed: bool
+
+    @property
+    def needs_anchor(self) -> bool:
+        """What waits for a person is anchored when it is approved: the question itself has no final content yet."""
+        return self.outcome.needs_anchor and self.request is None
 
 
 def capture(call: Call, *, step: Step, project: Step, at: Instant) -> Captured:
@@ -132,7 +147,12 @@ def capture(call: Call, *, step: Step, project: Step, at: Instant) -> Captured:
     session = call.session or (None if call.workflow else step.session) or workflow
     _refuse_bad_names(action, session)
     return Captured(
-        action=action, session=SessionId(session), at=at, redact=call.redact, is_mutable=is_mutable
+        action=classify_call(action, call.signal),
+        declared=verb,
+        session=SessionId(session),
+        at=at,
+        redact=call.redact,
+        is_mutable=is_mutable,
     )
 
 
@@ -201,13 +221,20 @@ def evaluate(
     )
 
 
-def sign(evaluated: Evaluated, heads: Heads, signer: Signer, policy: Policy) -> Batch:
+def sign(
+    evaluated: Evaluated,
+    heads: Heads,
+    signer: Signer,
+    policy: Policy,
+    anchor: Anchor | None = None,
+) -> Batch:
     """The receipts of one action, fitted to the chains' ends; the action's own is `admission_of` the batch.
 
     A policy that is not yet the ledger's newest is entered first, so every receipt follows its policy.
+    Raises `Unanchored` when the action needs a time anchor and `anchor` is not over exactly this content.
     """
     at = evaluated.captured.at
-    receipt = _seal_action(evaluated, heads, signer)
+    receipt = _seal_action(evaluated, heads, signer, anchor)
     entries = [Entry(receipt, at)]
     ticket = None
     if evaluated.request is not None:
@@ -249,9 +276,18 @@ def policy_entry(heads: Heads, signer: Signer, policy: Policy, at: Instant) -> E
     return Entry(seal_receipt(content, signer), at)
 
 
-def _seal_action(evaluated: Evaluated, heads: Heads, signer: Signer) -> Receipt:
+def _seal_action(
+    evaluated: Evaluated, heads: Heads, signer: Signer, anchor: Anchor | None
+) -> Receipt:
     captured, outcome = evaluated.captured, evaluated.outcome
     matched: list[Json] = list(outcome.matched)
+    if captured.declared is not captured.action.verb:
+        raised: Json = {
+            "field": "taxonomy.verb",
+            "op": "raised_from",
+            "value": str(captured.declared),
+        }
+        matched.append(raised)
     if evaluated.is_observed:
         matched.append({"field": "gate.blocking", "op": "eq", "value": False})
     content = draft_content(
@@ -267,6 +303,8 @@ def _seal_action(evaluated: Evaluated, heads: Heads, signer: Signer) -> Receipt:
         chain=next_block(captured.session, heads.head(captured.session)),
         redaction=evaluated.redacted.record,
     )
+    if evaluated.needs_anchor:
+        content = anchor_content(content, anchor)
     return seal_receipt(content, signer)
 
 

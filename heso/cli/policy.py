@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from heso.async_gate.effects import classify_call
 from heso.cli.output import answer, answer_json, fail, paint, say, table, visible
 from heso.core.errors import Malformed
 from heso.core.receipt import Action, Verb
@@ -240,9 +241,10 @@ def _action(value: dict[str, Any]) -> Action:
         verb = Verb(value.get("verb", ""))
     except ValueError:
         raise Malformed("action", f"verb must be one of {', '.join(Verb)}") from None
-    return Action(
+    action = Action(
         verb=verb, fields=value.get("fields", {}), target_host=value.get("target_host"), **names
     )
+    return classify_call(action)  # the floor by effect, as in the gate
 
 
 def _refuse_unless(is_so: bool, why: str) -> None:

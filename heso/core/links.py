@@ -15,7 +15,15 @@ from heso.core.roles import DECISION_OF_KIND, Role
 
 DecisionKind = Literal["approved", "denied", "expired", "escalated"]
 
-_NOT_CARRIED = (*CHAIN_KEYS, "action_hash", "suspension", "kind", "approver_decision")
+_NOT_CARRIED = (
+    *CHAIN_KEYS,
+    "action_hash",
+    "suspension",
+    "kind",
+    "approver_decision",
+    "anchor_policy",
+    "time_anchor",  # it holds for the content it was made over
+)
 
 
 def draft_suspension(asked: Json, *, chain: ChainBlock, suspension: Json) -> Json:

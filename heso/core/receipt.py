@@ -72,7 +72,10 @@ class Signs(Protocol):
 
 @hot_value
 class Action:
-    """One thing an agent is about to do. `fields` holds its arguments as JSON values, by parameter name."""
+    """One thing an agent is about to do. `fields` holds its arguments as JSON values, by parameter name.
+
+    `ert` is its classification by the taxonomy, in the wire's shape; None when there is nothing to say.
+    """
 
     verb: Verb
     tool_name: str
@@ -80,6 +83,7 @@ class Action:
     account: str
     fields: Mapping[str, object] = field(repr=False)
     target_host: str | None = None
+    ert: Json | None = field(repr=False, default=None)
 
 
 @hot_value
@@ -243,6 +247,8 @@ def _action_detail(action: Action) -> Json:
     }
     if action.target_host is not None:
         detail["target_host"] = action.target_host
+    if action.ert is not None:
+        detail["ert"] = action.ert
     return detail
 
 

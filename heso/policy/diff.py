@@ -75,6 +75,7 @@ def _meaning(rule: Rule) -> tuple[object, ...]:
         rule.decision,
         rule.redact,
         rule.is_shadow,
+        rule.needs_anchor,
     )
 
 

@@ -90,7 +90,11 @@ def make_candidate(rule: Rule, verb: Verb) -> Candidate:
     breach = find_breach(rule, verb)
     if breach is None:
         outcome = Outcome(
-            decision=rule.decision, rule_id=rule.id, display=rule.display, redact=rule.redact
+            decision=rule.decision,
+            rule_id=rule.id,
+            display=rule.display,
+            redact=rule.redact,
+            needs_anchor=rule.needs_anchor,
         )
     else:
         outcome = Outcome(
@@ -98,6 +102,7 @@ def make_candidate(rule: Rule, verb: Verb) -> Candidate:
             rule_id=FLOOR_RULE + verb,
             display=f"The rule {rule.id!r} would let this through, but {breach}.",
             redact=rule.redact,
+            needs_anchor=rule.needs_anchor,
         )
     return Candidate(rule, outcome)
 

@@ -95,6 +95,7 @@ class Rule:
     decision: Decision
     redact: tuple[str, ...]
     is_shadow: bool
+    needs_anchor: bool
     display: str
 
 
@@ -112,7 +113,8 @@ class Outcome:
     """What policy says about one action, ready for the receipt.
 
     `matched` are the deciding rule's conditions (an unknown one has op `unknown:<op>`), followed by the shadow rules
-    that would have decided before it. `redact` are the paths to hide.
+    that would have decided before it. `redact` are the paths to hide. `needs_anchor`: the receipt must carry an outside
+    authority's time.
     """
 
     decision: Decision
@@ -120,6 +122,7 @@ class Outcome:
     display: str
     matched: tuple[Json, ...] = ()
     redact: tuple[str, ...] = ()
+    needs_anchor: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -117,6 +117,8 @@ def _parse_rule(table: Table) -> Rule:
     if isinstance(decision, Redact) and not redact:
         raise table.fault("redact", "a redact rule must say what to redact")
     is_shadow = table.choice("mode", {"enforce": False, "shadow": True}, "enforce")
+    anchors = {"none": False, "required": True}
+    needs_anchor = table.choice("anchor_policy", anchors, "none")
     rule = Rule(
         id=RuleId(rule_id),
         order=table.integer("order"),
@@ -128,6 +130,7 @@ def _parse_rule(table: Table) -> Rule:
         decision=decision,
         redact=redact,
         is_shadow=is_shadow,
+        needs_anchor=needs_anchor,
         display=write_sentence(
             subject=subject,
             verb=verb,
@@ -136,6 +139,7 @@ def _parse_rule(table: Table) -> Rule:
             decision=decision,
             redact=redact,
             is_shadow=is_shadow,
+            needs_anchor=needs_anchor,
         ),
     )
     table.finish()

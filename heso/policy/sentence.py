@@ -52,13 +52,16 @@ def write_sentence(
     decision: Decision,
     redact: Sequence[str],
     is_shadow: bool = False,
+    needs_anchor: bool = False,
 ) -> str:
     """E.g. `When any agent pays and amount is over $5,000, then require approval from finance-lead within 60 minutes.`"""
     where = "" if scope == "*" else f" on {scope}"
     does = "does anything" if verb is None else _DOES[verb]
     when = "".join(f" and {describe_condition(c)}" for c in conditions)
     shadow = " (recorded only, not enforced)" if is_shadow else ""
-    return f"When {_who(subject)} {does}{where}{when}, then {_then(decision, redact)}{shadow}."
+    anchor = ", with a trusted time" if needs_anchor else ""
+    then = _then(decision, redact)
+    return f"When {_who(subject)} {does}{where}{when}, then {then}{anchor}{shadow}."
 
 
 def describe_condition(condition: Condition) -> str:
