@@ -152,6 +152,10 @@ class Records(Protocol):
         """Records whose action hash begins with `prefix` (lower-case hex); at most ten."""
         ...
 
+    def action_hashes(self) -> Iterator[Digest]:
+        """The action hash of every receipt, in audit order: the leaves of the log's tree."""
+        ...
+
     def policy_text(self, policy_hash: Digest) -> bytes | None:
         """The exact text of a policy that was in force; None for one this project never had."""
         ...

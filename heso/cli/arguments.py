@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import NoReturn
 
 from heso import __version__
@@ -18,6 +19,8 @@ COMMANDS = {
     "show": "one receipt, readable",
     "log": "the newest receipts",
     "export": "receipts as JSON lines, in audit order",
+    "checkpoint": "the signed size and root of this project's log",
+    "log-proof": "proof that a receipt is in this project's log",
     "policy": "check, explain, test, evaluate and compare policies",
     "doctor": "what is wrong with this project or machine",
 }
@@ -45,13 +48,17 @@ def parse_arguments(arguments: Sequence[str]) -> Command:
             name, help=summary, description=summary[0].upper() + summary[1:] + "."
         )
         if name == wanted:
-            import_module(f"heso.cli.{name}").add_arguments(parser)
+            _module(name).add_arguments(parser)
     if not arguments:
         top.print_help(sys.stderr)
         sys.exit(64)
     options = top.parse_args(arguments)
-    module = import_module(f"heso.cli.{options.command}")
+    module = _module(options.command)
     return lambda: int(module.run(options))
+
+
+def _module(command: str) -> ModuleType:
+    return import_module(f"heso.cli.{command.replace('-', '_')}")
 
 
 def add_project(parser: argparse.ArgumentParser) -> None:

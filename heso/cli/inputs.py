@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from heso.core.encoding import PublicKey
 from heso.core.errors import Malformed
+from heso.core.note import parse_note_key
 from heso.core.strict_json import MAX_BYTES, split_array
+from heso.core.transparency import PinnedLog
+from heso.core.verify import Terms
 
 _MAX_FILE = 4 * 1024 * 1024  # more than any receipt; the reader says how much is too much
 _MAX_ARRAY = 64 * 1024 * 1024  # a session as one JSON text
@@ -18,6 +22,24 @@ _MAX_ARRAY = 64 * 1024 * 1024  # a session as one JSON text
 
 class NotFound(Exception):
     """What was named is not there."""
+
+
+def read_terms(options: argparse.Namespace) -> Terms:
+    """What the caller brings: pinned keys, roots and logs. Raises `Malformed` or `NotFound`."""
+    operator = None if options.operator is None else PublicKey(options.operator)
+    log = None
+    if options.log is not None:
+        key = parse_note_key(options.log)
+        witnesses = frozenset(PublicKey(witness) for witness in options.witness)
+        log = PinnedLog(origin=key.name, key=key.public_key, witnesses=witnesses, is_required=True)
+    time = None
+    if options.time_roots is not None:
+        try:
+            from heso.core.timestamps import parse_time_roots  # noqa: PLC0415  # an extra
+        except ImportError:
+            raise NotFound("the `time` extra is not installed") from None
+        time = parse_time_roots(read_file(Path(options.time_roots)))
+    return Terms(operator=operator, time=time, log=log, compat=options.compat)
 
 
 def read_one(options: argparse.Namespace) -> bytes:

@@ -16,6 +16,7 @@ from heso.cli.inputs import (
     read_numbered_lines,
     read_one,
     read_session,
+    read_terms,
 )
 from heso.cli.output import answer, answer_json, fail, paint, visible, with_progress
 from heso.cli.verdicts import as_json, exit_code, line_of, report_chain, show_verdict
@@ -66,6 +67,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compat", action="store_true", help="answer like the format's reference where it is laxer"
     )
+    parser.add_argument(
+        "--time-roots", metavar="PEM", help="certificates of the time authorities to believe"
+    )
+    parser.add_argument(
+        "--log", metavar="KEY", help="the log whose proof must be there: name+id+key, as published"
+    )
+    parser.add_argument(
+        "--witness",
+        metavar="KEY",
+        action="append",
+        default=[],
+        help="with --log: a base64 key that must have cosigned; may be repeated",
+    )
+    parser.add_argument(
+        "--taxonomy",
+        choices=("current", "legacy"),
+        help="derive each receipt's classification again",
+    )
     parser.add_argument("--json", action="store_true", help="verdicts as JSON")
 
 
@@ -99,6 +118,16 @@ def _find_misuse(options: argparse.Namespace) -> tuple[str, str] | None:
             "--operator goes with receipts: --chain",
         ),
         (
+            options.witness and not options.log,
+            "--witness goes with --log",
+            "heso verify PATH --log KEY --witness KEY",
+        ),
+        (
+            options.taxonomy and many and not options.each,
+            "--taxonomy goes with one receipt, or with --each",
+            "heso verify --each FILE --taxonomy current",
+        ),
+        (
             options.producer_root and not options.session,
             "--producer-root goes with --session",
             "heso verify --session FILE --producer-root KEY",
@@ -113,10 +142,9 @@ def _find_misuse(options: argparse.Namespace) -> tuple[str, str] | None:
 
 
 def _find_bad_key(options: argparse.Namespace) -> tuple[str, str] | None:
-    for name in ("operator", "producer_root", "decision_root"):
-        key = getattr(options, name)
-        if key is None:
-            continue
+    names = ("operator", "producer_root", "decision_root")
+    keys = [(name, getattr(options, name)) for name in names if getattr(options, name) is not None]
+    for name, key in [*keys, *(("witness", key) for key in options.witness)]:
         try:
             parse_public_key(key)
         except Malformed as error:
@@ -126,8 +154,7 @@ def _find_bad_key(options: argparse.Namespace) -> tuple[str, str] | None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    operator = None if options.operator is None else PublicKey(options.operator)
-    terms = Terms(operator=operator, compat=options.compat)
+    terms = read_terms(options)
     if options.each:
         return _verify_each(read_lines(options), terms, options)
     if options.chain:
@@ -153,9 +180,18 @@ def _verify_session(options: argparse.Namespace, terms: Terms) -> int:
     return report_chain("session", verdict, options)
 
 
+def _judge(examined: Examined, options: argparse.Namespace) -> Verdict:
+    if options.taxonomy is None:
+        return plain_verdict(examined.verdict)
+    from heso.taxonomy.bundle import load_taxonomy  # noqa: PLC0415  # only who asks pays for it
+    from heso.taxonomy.rederive import rederive  # noqa: PLC0415
+
+    return plain_verdict(rederive(examined, load_taxonomy(options.taxonomy)))
+
+
 def _verify_one(data: bytes, terms: Terms, options: argparse.Namespace) -> int:
     examined = examine_receipt(data, terms)
-    verdict = plain_verdict(examined.verdict)
+    verdict = _judge(examined, options)
     if options.reveal and verdict.is_valid and examined.envelope is not None:
         return _verify_reveals(examined, options)
     if options.json:
@@ -189,7 +225,7 @@ def _verify_reveals(examined: Examined, options: argparse.Namespace) -> int:
 def _verify_each(lines: Iterable[bytes], terms: Terms, options: argparse.Namespace) -> int:
     kinds: set[Kind] = set()
     for line in lines:
-        verdict = plain_verdict(examine_receipt(line, terms).verdict)
+        verdict = _judge(examine_receipt(line, terms), options)
         kinds.add(verdict.kind)
         if options.json:
             answer_json(as_json(verdict))

@@ -59,6 +59,9 @@ class MemoryLedger:
         fitting = (row for row in self._rows if row.entry.receipt.action_hash.startswith(prefix))
         return [_record(row) for row in islice(fitting, 10)]
 
+    def action_hashes(self) -> Iterator[Digest]:
+        return (row.entry.receipt.action_hash for row in self._rows)
+
     def policy_text(self, policy_hash: Digest) -> bytes | None:
         return self._policies.get(policy_hash)
 

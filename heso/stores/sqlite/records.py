@@ -18,6 +18,7 @@ from heso.stores.sqlite.connecting import open_reader
 from heso.stores.sqlite.forking import survive_forks
 
 _PAGE = 500
+_HASH_PAGE = 10_000
 _FOUND_AT_MOST = 10
 _MOST = 2**31
 _SELECT = """SELECT ledger.position, ledger.session_id, ledger.recorded_at, ledger.receipt,
@@ -35,6 +36,7 @@ _READ = (
 _NEWEST = f"{_SELECT} WHERE {_WANTED} ORDER BY ledger.position DESC LIMIT :limit"
 _FIND = """SELECT position FROM ledger
     WHERE action_hash >= :low AND action_hash <= :high AND hex(action_hash) LIKE :like LIMIT :limit"""
+_HASHES = "SELECT position, action_hash FROM ledger WHERE position > :after ORDER BY position LIMIT :limit"
 _AT = f"{_SELECT} WHERE ledger.position = :position"
 
 
@@ -70,6 +72,12 @@ class SqliteRecords:
         }
         positions = [position for (position,) in self._ask(_FIND, bounds)]
         return [record for at in positions for record in self._rows(_AT, {"position": at})]
+
+    def action_hashes(self) -> Iterator[Digest]:
+        after = -1
+        while page := self._ask(_HASHES, {"after": after, "limit": _HASH_PAGE}):
+            yield from (Digest(action_hash.hex()) for _, action_hash in page)
+            after = page[-1][0]
 
     def policy_text(self, policy_hash: Digest) -> bytes | None:
         query = "SELECT text FROM policy WHERE hash = :hash LIMIT 1"
