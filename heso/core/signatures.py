@@ -44,11 +44,12 @@ class Signed:
     role: Role = "producer"
 
 
-def check_roles(signatures: Sequence[Entry]) -> None:
-    """(5) Every signature says in which role it was made."""
+def check_roles(signatures: Sequence[Entry], rule: StricterRule | None) -> None:
+    """(5) Every signature says in which role it was made. `rule` names ours where the reference has none."""
     for entry in signatures:
         if entry["key_id"] not in (OPERATOR, APPROVER):
-            raise Refused(Kind.MALFORMED, f"unknown signature role {entry['key_id'][:40]!r}")
+            why = f"unknown signature role {entry['key_id'][:40]!r}"
+            raise Refused(Kind.MALFORMED, why, rule)
 
 
 def check_signatures(

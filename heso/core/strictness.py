@@ -1,7 +1,7 @@
 """Where this verifier is stricter than the format's reference, by name.
 
-A refusal names its rule when the reference would have answered otherwise, so a relying party that has to live with
-such a receipt knows what it would give up by asking for `compat`.
+A refusal names its rule when the reference would have taken the receipt, so a relying party that has to live with it
+knows what it would give up by asking for `compat`.
 """
 
 from enum import StrEnum

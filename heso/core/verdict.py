@@ -63,7 +63,7 @@ class Verdict:
 
     `trust_level` is derived from the signatures, never echoed, and only set when Valid. `signers` are the keys
     whose signatures were checked and hold, operator first; a decision link has one, the decision key. `stricter` is
-    set when the format's reference would have answered otherwise, and names our rule. `trusted_time` is when a time
+    set when the format's reference would have taken the receipt, and names the rule of ours that did not. `trusted_time` is when a time
     authority saw the content, set only when its token was checked against pinned roots: a receipt's own timestamps
     are its operator's word.
     """

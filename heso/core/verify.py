@@ -117,7 +117,7 @@ def examine_receipt(data: bytes, terms: Terms = STRICT) -> Examined:
     examined = _examine_in_full(data, terms)
     if examined.verdict.stricter is not None:
         lenient = _examine_in_full(data, replace(terms, compat=True))
-        if lenient.verdict.kind is examined.verdict.kind:
+        if not lenient.verdict.is_valid:
             examined = replace(examined, verdict=replace(examined.verdict, stricter=None))
     return examined
 
@@ -163,7 +163,7 @@ def _examine(envelope: dict[str, Any], terms: Terms) -> Examined:
     canonicalize = _canonical_doubles if terms.compat else canonical_content
     canonical = _check_hash(content, canonicalize)  # (4)
     signatures = envelope["signatures"]
-    check_roles(signatures)  # (5)
+    check_roles(signatures, _if_link(content))  # (5)
     signed = check_signatures(  # (6)
         content, canonical, signatures, canonicalize=canonicalize, compat=terms.compat
     )
