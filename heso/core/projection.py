@@ -99,7 +99,8 @@ def _project_record(value: object, shape: Record) -> dict[str, object]:
         if key in known:
             raise Mismatch("duplicate key").inside(key)
         try:
-            known[key] = None if item is None and key in shape.optional else _project(item, of)
+            is_absent = item is None and key in shape.optional and key not in shape.never_null
+            known[key] = None if is_absent else _project(item, of)
         except Mismatch as error:
             raise error.inside(key) from None
     missing = shape.required.keys() - known.keys()

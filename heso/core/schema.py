@@ -281,6 +281,7 @@ ENVELOPE = Record(
     },
     {"transparency": ListOf(_TRANSPARENCY)},
     is_sealed=True,
+    never_null=frozenset({"transparency"}),
 )
 
 _check = compile_check(ENVELOPE)

@@ -62,12 +62,14 @@ class Record:
 
     `is_sealed`: the reference, too, refuses keys it does not know; elsewhere it drops them.
     `drops`: optional keys that the reference leaves out of the hash when they hold false or an empty array.
+    `never_null`: optional keys that the reference, too, refuses when they hold null.
     """
 
     required: Mapping[str, "Shape"]
     optional: Mapping[str, "Shape"] = field(default_factory=dict)
     is_sealed: bool = False
     drops: frozenset[str] = frozenset()
+    never_null: frozenset[str] = frozenset()
 
 
 Shape = Text | Flag | Free | Integer | OneOf | ListOf | Record

@@ -11,11 +11,12 @@ from heso.core.chain import (
     link_hash,
     next_block,
     verify_action_chain,
-    verify_lifecycle_chain,
 )
 from heso.core.encoding import Digest
 from heso.core.receipt import ChainBlock, SessionId
+from heso.core.session import verify_session_chain
 from heso.core.verdict import ChainKind, ChainVerdict
+from heso.core.verify import Terms
 
 Json = dict[str, Any]
 Build = Callable[[Any], list[Json]]
@@ -136,7 +137,7 @@ def test_a_whole_session_is_valid(forge: Any, length: int) -> None:
     chain = texts(forge, forge.chain(length))
     valid = ChainVerdict(kind=ChainKind.VALID, length=length, operators=(forge.operator.public,))
     assert verify_action_chain(chain) == valid
-    assert verify_action_chain(chain, operator=forge.operator.public) == valid
+    assert verify_action_chain(chain, Terms(operator=forge.operator.public)) == valid
     assert verify_action_chain(texts(forge, forge.chain(length, ""))) == valid
 
 
@@ -197,12 +198,13 @@ def test_an_unreadable_receipt_is_malformed_at_its_position(forge: Any) -> None:
             assert (verdict.kind, verdict.seq) == (ChainKind.MALFORMED, position)
 
 
-def test_the_earliest_receipt_decides_and_content_comes_before_place(forge: Any) -> None:
+def test_a_changed_receipt_shows_as_changed_wherever_the_chain_is_broken(forge: Any) -> None:
+    """The passes: every receipt for itself, then their order (fact sheet, section 3.4)."""
     envelopes = tampered(forge)
-    cut = verify_action_chain(texts(forge, envelopes[1:]))
+    late = verify_action_chain(texts(forge, envelopes[1:]))
+    assert (late.kind, late.seq, late.detail) == (ChainKind.CONTENT_TAMPER, 2, "HashMismatch")
+    cut = verify_action_chain(texts(forge, forge.chain(4)[1:]))
     assert (cut.kind, cut.seq) == (ChainKind.LINK_BROKEN, 1)
-    cut = verify_action_chain(texts(forge, [envelopes[0], *envelopes[2:]]))
-    assert (cut.kind, cut.seq, cut.detail) == (ChainKind.CONTENT_TAMPER, 2, "HashMismatch")
 
 
 def test_a_pinned_operator_must_have_signed_every_receipt(forge: Any) -> None:
@@ -210,7 +212,7 @@ def test_a_pinned_operator_must_have_signed_every_receipt(forge: Any) -> None:
     content = {k: v for k, v in envelopes[2]["content"].items() if k != "action_hash"}
     envelopes[2] = forge.envelope(content, forge.entry("operator", forge.stranger, content))
     chain = texts(forge, envelopes)
-    verdict = verify_action_chain(chain, operator=forge.operator.public)
+    verdict = verify_action_chain(chain, Terms(operator=forge.operator.public))
     assert verdict == ChainVerdict(kind=ChainKind.CONTENT_TAMPER, detail="InvalidSignature", seq=2)
     assert verify_action_chain(chain).is_valid  # without a pin nobody was asked who
 
@@ -222,7 +224,9 @@ def test_a_stranger_with_the_pinned_keys_approvals_is_not_the_pinned_operator(fo
         forge.entry("operator", forge.stranger, content),
         forge.entry("approver", forge.approver, content),
     )
-    assert not verify_action_chain([forge.text(envelope)], operator=forge.approver.public).is_valid
+    assert not verify_action_chain(
+        [forge.text(envelope)], Terms(operator=forge.approver.public)
+    ).is_valid
 
 
 def test_any_order_preserving_map_will_do(forge: Any) -> None:
@@ -240,7 +244,7 @@ def test_a_map_that_loses_receipts_does_not_make_a_chain_valid(forge: Any) -> No
                 verify_action_chain(chain, each=lambda f, data, n=kept: map(f, data[:n]))  # type: ignore[misc]
     suspended = suspended_link(forge)
     with pytest.raises(ValueError, match="`each` gave 0 results for 1 receipts"):
-        verify_lifecycle_chain([suspended], each=lambda f, data: map(f, data[:0]))
+        verify_session_chain([suspended], each=lambda f, data: map(f, data[:0]))
 
 
 def test_a_map_that_loses_receipts_behind_a_fault_hides_nothing(forge: Any) -> None:
@@ -268,37 +272,13 @@ def suspended_link(forge: Any, *, kind: str = "suspended", **changes: Any) -> by
 def test_a_lifecycle_is_its_one_opening_link(forge: Any) -> None:
     valid = ChainVerdict(kind=ChainKind.VALID, length=1, operators=(forge.operator.public,))
     chain = [suspended_link(forge)]
-    assert verify_lifecycle_chain(chain) == valid
-    assert verify_lifecycle_chain(chain, operator=forge.operator.public) == valid
-    assert verify_lifecycle_chain([suspended_link(forge, prev_receipt_hash="")]) == valid
-    assert verify_lifecycle_chain([]) == ChainVerdict(kind=ChainKind.EMPTY)
-
-
-def test_a_lifecycle_beyond_its_opening_is_not_judged(forge: Any) -> None:
-    first = suspended_link(forge)
-    action = forge.text(forge.chain(1)[0])
-    for chain in ([first, first], [first, action], [action, action], [b"", b""], [first] * 5):
-        verdict = verify_lifecycle_chain(chain)
-        assert (verdict.kind, verdict.seq) == (ChainKind.UNSUPPORTED, 1)
-        assert verdict.detail
-        assert (verdict.length, verdict.operators) == (None, ())
+    assert verify_session_chain(chain) == valid
+    assert verify_session_chain(chain, Terms(operator=forge.operator.public)) == valid
+    assert verify_session_chain([suspended_link(forge, prev_receipt_hash="")]) == valid
+    assert verify_session_chain([]) == ChainVerdict(kind=ChainKind.EMPTY)
 
 
 LIFECYCLE_FAULTS: dict[str, tuple[ChainKind, int, Callable[[Any], bytes]]] = {
-    "a plain action": (ChainKind.WRONG_CHAIN_KIND, 0, lambda f: f.text(f.chain(1)[0])),
-    "a plain action that says so": (
-        ChainKind.WRONG_CHAIN_KIND,
-        0,
-        lambda f: f.text(f.l0(f.content(session_id="life", seq=0, kind="action"))),
-    ),
-    **{
-        f"the kind {kind}": (
-            ChainKind.WRONG_CHAIN_KIND,
-            0,
-            lambda f, kind=kind: suspended_link(f, kind=kind),  # type: ignore[misc]
-        )
-        for kind in ("approved", "denied", "expired", "escalated", "completed", "key_rotation")
-    },
     "unreadable": (ChainKind.MALFORMED, 0, lambda f: suspended_link(f)[:-1]),
     "changed": (
         ChainKind.CONTENT_TAMPER,
@@ -329,16 +309,16 @@ LIFECYCLE_FAULTS: dict[str, tuple[ChainKind, int, Callable[[Any], bytes]]] = {
 @pytest.mark.parametrize("name", LIFECYCLE_FAULTS)
 def test_each_fault_of_an_opening_link_is_found(forge: Any, name: str) -> None:
     kind, seq, build = LIFECYCLE_FAULTS[name]
-    verdict = verify_lifecycle_chain([build(forge)])
+    verdict = verify_session_chain([build(forge)])
     assert (verdict.kind, verdict.seq, verdict.length) == (kind, seq, None)
     assert verdict.detail
 
 
 def test_a_lifecycle_of_another_operator_than_the_pinned_one_is_refused(forge: Any) -> None:
     chain = [suspended_link(forge, key=forge.stranger)]
-    verdict = verify_lifecycle_chain(chain, operator=forge.operator.public)
+    verdict = verify_session_chain(chain, Terms(operator=forge.operator.public))
     assert verdict == ChainVerdict(kind=ChainKind.CONTENT_TAMPER, detail="InvalidSignature", seq=0)
-    assert verify_lifecycle_chain(chain).operators == (forge.stranger.public,)
+    assert verify_session_chain(chain).operators == (forge.stranger.public,)
 
 
 def test_a_link_hash_frames_its_parts(forge: Any) -> None:

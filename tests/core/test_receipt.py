@@ -13,6 +13,7 @@ from heso.core.canonical import canonical_bytes
 from heso.core.encoding import Digest
 from heso.core.errors import HesoError, Malformed
 from heso.core.keys import SigningKey
+from heso.core.links import draft_suspension
 from heso.core.receipt import (
     Action,
     ChainBlock,
@@ -22,7 +23,6 @@ from heso.core.receipt import (
     SessionId,
     Verb,
     draft_content,
-    draft_suspension,
     seal_receipt,
     signature_entry,
 )

@@ -54,7 +54,7 @@ OPTIONAL = {
 }
 KINDS = {
     "every block": Kind.VALID,
-    "with a quorum": Kind.UNSUPPORTED,
+    "with a quorum": Kind.INVALID_SIGNATURE,
     "with an anchor": Kind.TIME_ANCHOR_UNVERIFIABLE,
 }
 

@@ -1,16 +1,13 @@
-"""Lifecycle links: a suspended one carries one signature, the operator's, under its own domain.
+"""Lifecycle links: each carries one signature, by the role and under the domain of its kind, and its own block."""
 
-Every other kind, and every quorum, belongs to a later version: Unsupported, whatever it says and whoever signed it.
-"""
-
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import pytest
 
+from heso.core.strictness import StricterRule
 from heso.core.verdict import Kind, Verdict
-from heso.core.verify import verify_receipt
+from heso.core.verify import verify_lifecycle_receipt, verify_receipt
 
 Json = dict[str, Any]
 
@@ -40,7 +37,6 @@ SIGNED_BY = {
 }
 
 
-LATER = [name for name in SIGNED_BY if name != "suspended"]
 ANCHOR = {"kind": "", "token_b64": "", "tsa": "", "anchored_hash": ""}
 BAD_MARKER = {"field_path": "x", "algorithm": "md5", "commitment": ""}
 BAD_REDACTION = {"mode": "commit_and_reveal", "markers": [BAD_MARKER]}
@@ -73,24 +69,26 @@ def build(forge: Any, name: str, **changes: Any) -> Json:
 
 def refused(forge: Any, envelope: Json) -> Kind:
     verdict = verify_receipt(forge.text(envelope))
-    assert replace(verdict, detail="", action_hash=None) == Verdict(kind=verdict.kind)
+    assert not verdict.is_valid
+    assert (verdict.signers, verdict.trust_level) == ((), None)
+    lenient = verify_receipt(forge.text(envelope), compat=True)
+    assert (verdict.stricter is not None) == lenient.is_valid
     return verdict.kind
 
 
-def is_unsupported(forge: Any, envelope: Json, detail: str) -> bool:
-    return verify_receipt(forge.text(envelope)) == Verdict(
-        kind=Kind.UNSUPPORTED, detail=detail, action_hash=envelope["content"]["action_hash"]
-    )
-
-
-def test_a_suspended_link_signed_by_its_operator_is_valid(forge: Any) -> None:
-    envelope = build(forge, "suspended")
-    assert verify_receipt(forge.text(envelope)) == Verdict(
+@pytest.mark.parametrize("name", SIGNED_BY)
+@pytest.mark.parametrize("compat", [False, True])
+def test_a_link_signed_by_its_role_is_valid(forge: Any, name: str, *, compat: bool) -> None:
+    envelope = build(forge, name)
+    role = SIGNED_BY[name][1]
+    expected = Verdict(
         kind=Kind.VALID,
-        trust_level="L0",
+        trust_level="L1" if role == "approver" else "L0",
         action_hash=envelope["content"]["action_hash"],
-        signers=(forge.operator.public,),
+        signers=(getattr(forge, role).public,),
     )
+    assert verify_receipt(forge.text(envelope), compat=compat) == expected
+    assert verify_lifecycle_receipt(forge.text(envelope), compat=compat) == expected
 
 
 @pytest.mark.parametrize("domain", ["operator", "approver", "decision"])
@@ -112,24 +110,6 @@ def test_a_signature_of_the_other_role_is_malformed(forge: Any) -> None:
     assert refused(forge, twice) is Kind.MALFORMED
 
 
-def test_a_suspended_link_goes_through_the_whole_list(forge: Any) -> None:
-    expected = {
-        Kind.UNSUPPORTED: {"action_version": "heso-action/1.0"},
-        Kind.TRUST_LEVEL_MISMATCH: {"trust_level": "L1"},
-        Kind.MALFORMED_REDACTION: {"redaction": BAD_REDACTION},
-        Kind.TIME_ANCHOR_UNVERIFIABLE: {"time_anchor": ANCHOR},
-        Kind.ANCHOR_REQUIRED: {"anchor_policy": "required"},
-    }
-    assert {
-        kind: refused(forge, build(forge, "suspended", **change))
-        for kind, change in expected.items()
-    } == {kind: kind for kind in expected}
-    assert refused(forge, {**build(forge, "suspended"), "alg": "x"}) is Kind.WRONG_ALGORITHM
-    stale = build(forge, "suspended")
-    stale["content"]["captured_at"] = "later"
-    assert refused(forge, stale) is Kind.HASH_MISMATCH
-
-
 def test_a_suspended_link_without_its_block_is_malformed(forge: Any) -> None:
     assert refused(forge, build(forge, "suspended", suspension=None)) is Kind.MALFORMED
 
@@ -145,80 +125,121 @@ def test_an_action_receipt_does_not_become_a_link_nor_a_link_an_action(
     assert refused(forge, moved) in (Kind.INVALID_SIGNATURE, Kind.MALFORMED)
     plain = forge.l0(content)
     claimed = {**plain, "content": forge.hashed({**content, "kind": name.partition(" ")[0]})}
-    kind = Kind.INVALID_SIGNATURE if name == "suspended" else Kind.UNSUPPORTED
-    assert refused(forge, claimed) is kind
+    assert refused(forge, claimed) in (Kind.INVALID_SIGNATURE, Kind.MALFORMED)
 
 
-@pytest.mark.parametrize("name", LATER)
-def test_a_kind_of_a_later_version_is_unsupported_however_it_is_signed(
-    forge: Any, name: str
-) -> None:
-    kind = name.partition(" ")[0]
-    assert is_unsupported(forge, build(forge, name), f"lifecycle links of kind {kind}")
-    for domain, role, key in product(
-        forge.domains.values(),
-        ("operator", "approver"),
-        (forge.operator, forge.approver, forge.stranger, forge.placeholder),
-    ):
-        envelope = build(forge, name, domain=domain, role=role, key=key)
-        assert is_unsupported(forge, envelope, f"lifecycle links of kind {kind}")
-    unsigned = {**build(forge, name), "signatures": []}
-    assert is_unsupported(forge, unsigned, f"lifecycle links of kind {kind}")
+@pytest.mark.parametrize("name", SIGNED_BY)
+def test_only_the_role_and_domain_of_a_kind_will_do(forge: Any, name: str) -> None:
+    wanted_domain, wanted_role = SIGNED_BY[name]
+    for domain, role in product(forge.domains, ("operator", "approver")):
+        envelope = build(
+            forge,
+            name,
+            domain=forge.domains[domain],
+            role=role,
+            trust_level="L1" if wanted_role == "approver" else "L0",
+            key=getattr(forge, wanted_role),
+        )
+        if (domain, role) == (wanted_domain, wanted_role):
+            assert verify_receipt(forge.text(envelope)).is_valid
+            continue
+        found = verify_lifecycle_receipt(forge.text(envelope))
+        if wanted_domain == "decision" and domain == "operator":
+            assert found.kind is Kind.ROLE_VIOLATION
+            assert refused(forge, envelope) is Kind.MALFORMED
+        elif domain == wanted_domain:
+            assert (
+                found.kind is Kind.MALFORMED
+            )  # the right key and domain, in the other role's name
+            assert found.stricter is StricterRule.LIFECYCLE
+        else:
+            assert found.kind is Kind.INVALID_SIGNATURE
 
 
-@pytest.mark.parametrize("name", LATER)
-def test_a_kind_of_a_later_version_is_told_at_the_signatures_and_not_before(
-    forge: Any, name: str
-) -> None:
-    link = build(forge, name)
-    stale = {**link, "content": {**link["content"], "captured_at": "later"}}
-    entry = link["signatures"][0]
-    earlier = {
-        Kind.WRONG_ALGORITHM: {**link, "alg": "x"},
-        Kind.HASH_MISMATCH: stale,
-        Kind.MALFORMED: {**link, "signatures": [{**entry, "key_id": "witness"}]},
-    }
-    assert {kind: refused(forge, envelope) for kind, envelope in earlier.items()} == {
-        kind: kind for kind in earlier
-    }
-    old = build(forge, name, action_version="heso-action/1.0")
-    assert is_unsupported(forge, old, "heso-action/1.0")
-    detail = f"lifecycle links of kind {name.partition(' ')[0]}"
-    other_level = "L1" if SIGNED_BY[name][1] == "operator" else "L0"
-    for later in (
-        {"trust_level": other_level},
+# What is wrong with a link, and the rule that refuses it where the reference would not.
+FAULTS: dict[str, tuple[Kind, StricterRule | None, Json]] = {
+    "another version": (Kind.UNSUPPORTED, StricterRule.LIFECYCLE, {"action_version": "v3"}),
+    "redacted in an unknown way": (
+        Kind.MALFORMED_REDACTION,
+        StricterRule.LIFECYCLE,
         {"redaction": BAD_REDACTION},
+    ),
+    "an anchor that is none": (
+        Kind.TIME_ANCHOR_UNVERIFIABLE,
+        StricterRule.LIFECYCLE,
         {"time_anchor": ANCHOR},
+    ),
+    "an anchor demanded": (
+        Kind.ANCHOR_REQUIRED,
+        StricterRule.LIFECYCLE,
         {"anchor_policy": "required"},
-    ):
-        assert is_unsupported(forge, build(forge, name, **later), detail)
+    ),
+    "a quorum": (Kind.MALFORMED, StricterRule.LIFECYCLE, {"multi_approval": QUORUM}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", SIGNED_BY)
+def test_each_kind_goes_through_the_whole_list(forge: Any, name: str, fault: str) -> None:
+    kind, rule, change = FAULTS[fault]
+    verdict = verify_receipt(forge.text(build(forge, name, **change)))
+    assert (verdict.kind, verdict.stricter) == (kind, rule)
+    assert verify_receipt(forge.text(build(forge, name, **change)), compat=True).is_valid
+
+
+@pytest.mark.parametrize("name", SIGNED_BY)
+def test_a_link_of_another_algorithm_level_or_count_is_refused(forge: Any, name: str) -> None:
+    link = build(forge, name)
+    assert refused(forge, {**link, "alg": "x"}) is Kind.WRONG_ALGORITHM
+    stale = {**link, "content": {**link["content"], "captured_at": "later"}}
+    assert refused(forge, stale) is Kind.HASH_MISMATCH
+    assert refused(forge, {**link, "signatures": []}) is Kind.MALFORMED
+    assert refused(forge, {**link, "signatures": link["signatures"] * 2}) is Kind.MALFORMED
+    witness = {**link["signatures"][0], "key_id": "witness"}
+    assert refused(forge, {**link, "signatures": [witness]}) is Kind.MALFORMED
+    if not name.startswith("key_rotation"):  # its level is as it is
+        other = "L1" if SIGNED_BY[name][1] == "operator" else "L0"
+        assert refused(forge, build(forge, name, trust_level=other)) is Kind.TRUST_LEVEL_MISMATCH
 
 
 @pytest.mark.parametrize("kind", DECIDED)
 @pytest.mark.parametrize("decision", [None, "approved", "rejected", "escalated"])
-def test_what_a_decision_link_says_and_whom_it_names_changes_nothing(
+def test_a_decision_link_says_what_its_kind_says(
     forge: Any, kind: str, decision: str | None
 ) -> None:
-    for named in (forge.operator, forge.approver, forge.stranger, forge.placeholder):
-        record = decision and forge.approval(decision=decision, approver_identity=named.public)
-        envelope = build(forge, kind, key=named, approver_decision=record)
-        assert is_unsupported(forge, envelope, f"lifecycle links of kind {kind}")
+    record = decision and forge.approval(decision=decision)
+    verdict = verify_receipt(forge.text(build(forge, kind, approver_decision=record)))
+    if decision == DECIDED[kind]:
+        assert verdict.is_valid
+    else:
+        assert (verdict.kind, verdict.stricter) == (Kind.MALFORMED, StricterRule.DECISION_RECORD)
 
 
-def test_a_rotation_is_unsupported_also_without_its_block(forge: Any) -> None:
-    envelope = build(forge, "key_rotation producer", key_rotation=None)
-    assert is_unsupported(forge, envelope, "lifecycle links of kind key_rotation")
+@pytest.mark.parametrize("kind", DECIDED)
+def test_nobody_decides_with_the_operators_key_or_the_one_everybody_has(
+    forge: Any, kind: str
+) -> None:
+    for key, rule in (
+        (forge.operator, StricterRule.DECISION_KEY),
+        (forge.placeholder, StricterRule.PLACEHOLDER_KEY),
+    ):
+        text = forge.text(build(forge, kind, key=key))
+        verdict = verify_lifecycle_receipt(text)
+        assert (verdict.kind, verdict.stricter) == (Kind.ROLE_VIOLATION, rule)
+        assert verify_receipt(text).kind is Kind.MALFORMED
+        assert verify_lifecycle_receipt(text, compat=True).is_valid
 
 
-@pytest.mark.parametrize("approvers", [0, 1, 2])
-def test_a_quorum_is_unsupported_however_many_signed(forge: Any, approvers: int) -> None:
-    content = forge.content(trust_level="L1", multi_approval=QUORUM)
-    signed = [forge.entry("operator", forge.operator, content)]
-    for key in (forge.approver, forge.stranger)[:approvers]:
-        signed.append(forge.entry("approver", key, content))
-    assert is_unsupported(forge, forge.envelope(content, *signed), "quorum receipts")
+def test_a_rotation_is_signed_by_the_key_that_goes_and_has_its_block(forge: Any) -> None:
+    for name in ("key_rotation producer", "key_rotation decision"):
+        by_another = build(forge, name, key=forge.stranger)
+        assert refused(forge, by_another) is Kind.MALFORMED
+    assert (
+        refused(forge, build(forge, "key_rotation producer", key_rotation=None)) is Kind.MALFORMED
+    )
 
 
-def test_a_quorum_is_unsupported_in_a_suspended_link_as_well(forge: Any) -> None:
-    envelope = build(forge, "suspended", multi_approval=QUORUM)
-    assert is_unsupported(forge, envelope, "quorum receipts")
+def test_a_block_of_another_kind_is_refused(forge: Any) -> None:
+    block = parts_of(forge, "key_rotation producer")["key_rotation"]
+    assert refused(forge, build(forge, "suspended", key_rotation=block)) is Kind.MALFORMED
+    assert refused(forge, build(forge, "completed", suspension=SUSPENSION)) is Kind.MALFORMED

@@ -56,7 +56,8 @@ def test_a_decision_link_signed_by_the_pinned_operator_is_not_let_through_by_the
         approver_decision=forge.approval(approver_identity=forge.operator.public),
     )
     verdict = verify_receipt(forge.text(link), operator=forge.operator.public)
-    assert verdict.kind is Kind.UNSUPPORTED
+    assert verdict.kind is Kind.MALFORMED
+    assert verdict.detail == "the decision is signed by the operator's own key"
 
 
 def test_the_pin_is_the_first_of_the_signers_whatever_the_order_of_the_entries(forge: Any) -> None:

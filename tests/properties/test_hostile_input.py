@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heso.core.audit import verify_audit_chain
-from heso.core.chain import verify_action_chain, verify_lifecycle_chain
+from heso.core.chain import verify_action_chain
 from heso.core.collection import verify_collection
 from heso.core.encoding import parse_digest, parse_public_key, parse_signature
 from heso.core.errors import Malformed, WrongPassphrase
@@ -17,9 +17,10 @@ from heso.core.key_file import open_key, seal_key
 from heso.core.keys import SigningKey, signature_holds
 from heso.core.receipt import Action, DecisionPath, PolicyRecord, Verb, draft_content, seal_receipt
 from heso.core.redaction import parse_sidecar
+from heso.core.session import verify_session_chain
 from heso.core.strict_json import parse_json
 from heso.core.verdict import ChainVerdict, Kind, Verdict
-from heso.core.verify import verify_receipt
+from heso.core.verify import Terms, verify_receipt
 
 QUICK = settings(derandomize=True, deadline=None, max_examples=300)
 OPERATOR = SigningKey.from_seed(b"\x00" * 32)
@@ -163,7 +164,8 @@ def test_arbitrary_chains_get_a_verdict(entries: list[bytes]) -> None:
     sessions, standalone = verify_collection(entries)
     for verdict in (
         verify_action_chain(entries),
-        verify_lifecycle_chain(entries),
+        verify_session_chain(entries),
+        verify_session_chain(entries, Terms(compat=True)),
         verify_audit_chain(entries),
         *(session.verdict for session in sessions),
     ):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heso.core.keys import SigningKey
+from heso.core.links import draft_suspension
 from heso.core.receipt import (
     Action,
     ChainBlock,
@@ -17,7 +18,6 @@ from heso.core.receipt import (
     SessionId,
     Verb,
     draft_content,
-    draft_suspension,
     seal_receipt,
 )
 from heso.core.verdict import Kind
