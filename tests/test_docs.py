@@ -141,7 +141,7 @@ def _anchors(page: Path) -> set[str]:
 def _parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     for name in COMMANDS:
         parser = argparse.ArgumentParser(prog=f"heso {name}")
-        import_module(f"heso.cli.{name}").add_arguments(parser)
+        import_module(f"heso.cli.{name.replace('-', '_')}").add_arguments(parser)
         inner = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
         if not inner:
             yield f"heso {name}", parser

@@ -23,7 +23,7 @@ _UNREADABLE = frozenset(
 
 def report_chain(name: str, verdict: ChainVerdict, options: argparse.Namespace) -> int:
     if options.json:
-        answer_json(orjson.dumps({"chain": name, **chain_fields(verdict)}).decode())
+        answer_json(orjson.dumps(chain_fields(name, verdict)).decode())
     else:
         mark = paint(str(verdict.kind), "green" if verdict.is_valid else "red")
         about = f"{verdict.length} in order" if verdict.is_valid else verdict.detail
@@ -72,12 +72,13 @@ def as_json(verdict: Verdict, **extra: object) -> str:
     return orjson.dumps({**found, **extra}).decode()
 
 
-def chain_fields(verdict: ChainVerdict) -> dict[str, object]:
+def chain_fields(name: str, verdict: ChainVerdict) -> dict[str, object]:
     """The fields of the format, in its words; `stricter` where the reference would have answered otherwise."""
     found: dict[str, object] = {
         "kind": verdict.kind,
         "trust_level": None,
         "detail": verdict.detail,
+        "chain": name,
         "length": verdict.length,
         "seq": verdict.seq,
         "operators": verdict.operators,

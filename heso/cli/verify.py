@@ -52,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a JSON array or JSON lines: one whole session, lifecycle links and all",
     )
+    parser.add_argument("--reveal", metavar="SIDECAR", help="also open the receipt's commitments")
+    parser.add_argument("--json", action="store_true", help="verdicts as JSON")
+    _add_terms(parser)
+
+
+def _add_terms(parser: argparse.ArgumentParser) -> None:
+    """What the relying party brings."""
     parser.add_argument(
         "--operator", metavar="KEY", help="the base64 public key that must have signed"
     )
@@ -63,7 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decision-root", metavar="KEY", help="with --producer-root: the first decision key"
     )
-    parser.add_argument("--reveal", metavar="SIDECAR", help="also open the receipt's commitments")
     parser.add_argument(
         "--compat", action="store_true", help="answer like the format's reference where it is laxer"
     )
@@ -85,7 +91,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("current", "legacy"),
         help="derive each receipt's classification again",
     )
-    parser.add_argument("--json", action="store_true", help="verdicts as JSON")
 
 
 def run(options: argparse.Namespace) -> int:

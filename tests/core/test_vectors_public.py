@@ -48,16 +48,6 @@ def load(path: str) -> Any:
     return json.loads((VECTORS / path).read_bytes())
 
 
-@pytest.fixture(scope="module")
-def crown() -> Any:
-    return load("heso1/crown.json")
-
-
-@pytest.fixture(scope="module")
-def worked() -> Any:
-    return load("heso1/worked.json")
-
-
 def test_the_six_documents_of_rfc_8785_come_out_byte_for_byte() -> None:
     folder = VECTORS / "jcs" / "testdata"
     names = sorted(path.stem for path in (folder / "input").iterdir())
