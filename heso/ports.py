@@ -14,7 +14,7 @@ from heso.core.errors import HesoError
 from heso.core.hot import hot_value
 from heso.core.instant import Instant
 from heso.core.receipt import Receipt, SessionId
-from heso.core.ticket import Ticket
+from heso.core.ticket import Ticket, TicketState
 
 
 class Clock(Protocol):
@@ -58,11 +58,11 @@ class Entry:
 
 @hot_value
 class Batch:
-    """What is written together or not at all. `policy` is the text of a policy that comes into force with its first
-    entry."""
+    """What is written together or not at all. `tickets` are written as they are, new or over what was there; `policy` is
+    the text of a policy that comes into force with the first entry."""
 
     entries: tuple[Entry, ...]
-    ticket: Ticket | None = None
+    tickets: tuple[Ticket, ...] = ()
     policy: bytes | None = None
 
 
@@ -76,7 +76,7 @@ class Appended:
 
 
 class Heads(Protocol):
-    """The ends of the chains, as they are while nobody else can write."""
+    """The ends of the chains and the tickets, as they are while nobody else can write."""
 
     @property
     def policy_hash(self) -> Digest | None:
@@ -85,6 +85,14 @@ class Heads(Protocol):
 
     def head(self, session: SessionId) -> Head | None:
         """The last receipt of a session; None when it has none."""
+        ...
+
+    def ticket(self, action_hash: Digest) -> Ticket | None:
+        """The ticket of this name, as everything before left it."""
+        ...
+
+    def undelivered(self, call_key: Digest) -> Ticket | None:
+        """The newest ticket of this call whose end nobody was told yet."""
         ...
 
 
@@ -166,15 +174,25 @@ class Records(Protocol):
 
 
 class Tickets(Protocol):
-    """What waits for people."""
+    """What waits for people, and what became of it. Reading only: whatever changes a ticket is a `Batch`."""
 
     async def find(self, action_hash: Digest) -> Ticket | None: ...
 
-    async def waiting(self, *, after: str = "", limit: int = 50) -> Sequence[Ticket]:
-        """A page of waiting tickets in order of action hash, beyond `after`."""
+    async def beginning(self, prefix: str) -> Sequence[Ticket]:
+        """Tickets whose action hash begins with `prefix` (lower-case hex); at most ten."""
         ...
 
-    async def count_waiting(self) -> int: ...
+    async def in_state(
+        self, state: TicketState, *, after: tuple[int, int] = (-1, -1), limit: int = 50
+    ) -> Sequence[Ticket]:
+        """A page of tickets in an open state, most urgent first, beyond `(due, number)`."""
+        ...
+
+    async def due(self, state: TicketState, by: Instant, *, limit: int = 50) -> Sequence[Ticket]:
+        """Tickets in an open state whose `due` is not after `by`, most urgent first."""
+        ...
+
+    async def count(self, state: TicketState) -> int: ...
 
 
 class Reveals(Protocol):

@@ -12,6 +12,7 @@ from heso.async_gate.anchoring import Anchor, append_anchored, append_anchored_i
 from heso.async_gate.context import Step, current_step
 from heso.async_gate.errors import BlockedError, GateError, SuspendedError
 from heso.async_gate.stages import (
+    AlreadyAsked,
     Call,
     Captured,
     Evaluated,
@@ -70,14 +71,20 @@ class Gate:
     time: TimeAuthority | None = None
     is_blocking: bool = True
     default_sla_minutes: int = 24 * 60
+    default_grant_minutes: int = 60
+    owner: str = ""
+    """This process, as claims name it."""
+    lease_seconds: float = 600.0
 
     async def admit(self, call: Call) -> Permit:
         """Take one action through the gate. When this returns, its receipt is on disk.
 
-        Raises `BlockedError`, `SuspendedError`, or `GateError` for any fault.
+        Raises `BlockedError`, `SuspendedError`, or `GateError` for any fault; `AlreadyAsked` for a tool's call that
+        was asked before.
         """
         try:
             evaluated = self._evaluate(call)
+            await self._find_asked(evaluated)
             if evaluated.redacted.record is not None:
                 await _in_thread(lambda: self._keep_reveals(evaluated))
             if evaluated.needs_anchor:
@@ -87,7 +94,7 @@ class Gate:
             else:
                 appended = await self.ledger.append(self._seal(evaluated))
             permit = _permit(evaluated, appended)
-        except GateError:
+        except (GateError, AlreadyAsked):
             raise
         except Exception as error:
             raise _as_gate_error(call, error) from error
@@ -97,6 +104,7 @@ class Gate:
         """The same, in the calling thread."""
         try:
             evaluated = self._evaluate(call)
+            self._find_asked_inline(evaluated)
             if evaluated.redacted.record is not None:
                 self._keep_reveals(evaluated)
             if evaluated.needs_anchor:
@@ -107,7 +115,7 @@ class Gate:
             else:
                 appended = self.ledger.append_inline(self._seal(evaluated))
             permit = _permit(evaluated, appended)
-        except GateError:
+        except (GateError, AlreadyAsked):
             raise
         except Exception as error:
             raise _as_gate_error(call, error) from error
@@ -142,11 +150,29 @@ class Gate:
             self.policy,
             draw=self.dice.draw,
             default_sla_minutes=self.default_sla_minutes,
+            default_grant_minutes=self.default_grant_minutes,
             is_blocking=self.is_blocking,
         )
 
+    def ask_anew(self, evaluated: Evaluated) -> Permit:
+        """Suspend a call although one like it waits: its hidden values are others. Raises `SuspendedError`."""
+        self._keep_reveals(evaluated)
+
+        def seal(heads: Heads) -> Batch:
+            return sign(evaluated, heads, self.signer, self.policy, asks_anew=True)
+
+        return _conclude(evaluated, _permit(evaluated, self.ledger.append_inline(seal)))
+
     def _seal(self, evaluated: Evaluated, anchor: Anchor | None = None) -> Seal:
         return lambda heads: sign(evaluated, heads, self.signer, self.policy, anchor)
+
+    async def _find_asked(self, evaluated: Evaluated) -> None:
+        if _looks_first(evaluated):
+            await self.ledger.append(lambda heads: _find_asked(evaluated, heads))
+
+    def _find_asked_inline(self, evaluated: Evaluated) -> None:
+        if _looks_first(evaluated):
+            self.ledger.append_inline(lambda heads: _find_asked(evaluated, heads))
 
     def _keep_reveals(self, evaluated: Evaluated) -> None:
         record = evaluated.redacted.record
@@ -154,6 +180,20 @@ class Gate:
             self.reveals.keep(
                 Digest(str(record["merkle_root"])), format_sidecar(evaluated.redacted.reveals)
             )
+
+
+def _looks_first(evaluated: Evaluated) -> bool:
+    """Asking keeps hidden values in a sidecar; an agent that calls again and again must not leave one each time."""
+    has_hidden = evaluated.redacted.record is not None
+    return has_hidden and evaluated.request is not None and evaluated.captured.tool_version != ""
+
+
+def _find_asked(evaluated: Evaluated, heads: Heads) -> Batch:
+    if evaluated.request is not None:
+        asked = heads.undelivered(evaluated.request.call_key)
+        if asked is not None:
+            raise AlreadyAsked(asked, evaluated)
+    return Batch(())
 
 
 def _permit(evaluated: Evaluated, appended: tuple[Appended, ...]) -> Permit:
@@ -173,9 +213,7 @@ def _conclude(evaluated: Evaluated, permit: Permit) -> Permit:
         case Block():
             raise BlockedError(tool, outcome.rule_id, outcome.display, permit.action_hash)
         case RequireApproval():
-            expires_at = (
-                "" if evaluated.request is None else format_instant(evaluated.request.expires_at)
-            )
+            expires_at = "" if evaluated.request is None else format_instant(evaluated.request.due)
             raise SuspendedError(tool, permit.action_hash, outcome.rule_id, expires_at)
         case _:
             assert_never(outcome.decision)

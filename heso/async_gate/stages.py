@@ -8,10 +8,10 @@ append    Batch     -> Appended    on disk (the ledger's own promise)
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
-import orjson
-
+from heso.approvals.roster import fix_terms
+from heso.approvals.terms import Terms, format_terms
 from heso.async_gate.anchoring import Anchor, anchor_content
 from heso.async_gate.context import Step
 from heso.async_gate.effects import classify_call
@@ -19,7 +19,7 @@ from heso.async_gate.errors import CaptureError
 from heso.async_gate.snapshot import Unfit, snapshot_fields
 from heso.core.canonical import canonical_bytes
 from heso.core.chain import next_block
-from heso.core.encoding import Digest, PublicKey
+from heso.core.encoding import Digest
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
 from heso.core.instant import MINUTE, Instant, format_instant
@@ -39,7 +39,7 @@ from heso.core.receipt import (
 from heso.core.redaction import Redacted, check_path, redact_fields
 from heso.core.ticket import Ticket
 from heso.policy.evaluate import decision_path, evaluate_action
-from heso.policy.model import ApprovalTerms, Outcome, Policy, RequireApproval
+from heso.policy.model import Outcome, Policy, RequireApproval
 from heso.policy.scope import parse_host
 from heso.ports import Batch, Entry, Heads, Signer
 
@@ -57,7 +57,8 @@ class Call:
     """One call an agent is about to make. `fields` are its arguments by name; any Python values.
 
     `redact` lists dotted paths into them that no receipt may show. Names left None come from the surrounding
-    `heso.step`, else from the project. `signal` is what an instrumented client saw of the request.
+    `heso.step`, else from the project. `signal` is what an instrumented client saw of the request. `tool_version` is the
+    registered tool's; a call without one cannot be resumed by anybody but whoever makes it.
     """
 
     tool_name: str
@@ -69,6 +70,7 @@ class Call:
     account: str | None = None
     session: str | None = None
     signal: "Signal | None" = None
+    tool_version: str = ""
 
 
 @hot_value
@@ -84,15 +86,26 @@ class Captured:
     at: Instant
     redact: tuple[str, ...]
     is_mutable: bool
+    tool_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a suspended action asks for. `token` is the secret that resuming will have to show."""
+    """What a suspended action asks for. `token` is the secret whose hash the suspended link shows. `call_key` is the same
+    for the same call in the same session, whatever its hidden values are."""
 
-    terms: ApprovalTerms
+    terms: Terms
     token: ResumeToken = field(repr=False)
-    expires_at: Instant
+    due: Instant
+    call_key: Digest
+
+
+class AlreadyAsked(Exception):
+    """This very call was asked before, and its end was told to nobody. Nothing was written."""
+
+    def __init__(self, ticket: Ticket, evaluated: "Evaluated") -> None:
+        self.ticket = ticket
+        self.evaluated = evaluated
 
 
 @hot_value
@@ -153,6 +166,7 @@ def capture(call: Call, *, step: Step, project: Step, at: Instant) -> Captured:
         at=at,
         redact=call.redact,
         is_mutable=is_mutable,
+        tool_version=call.tool_version,
     )
 
 
@@ -191,6 +205,7 @@ def evaluate(
     *,
     draw: Callable[[int], bytes],
     default_sla_minutes: int,
+    default_grant_minutes: int,
     is_blocking: bool,
 ) -> Evaluated:
     """Ask the policy, and replace what must not be shown. Conditions see the real values."""
@@ -204,12 +219,17 @@ def evaluate(
         shown = captured.action
     request = None
     if isinstance(outcome.decision, RequireApproval) and is_blocking:
-        terms = outcome.decision.terms
-        minutes = terms.sla_minutes or default_sla_minutes
+        terms = fix_terms(
+            outcome.decision.terms,
+            policy,
+            default_sla_minutes=default_sla_minutes,
+            default_grant_minutes=default_grant_minutes,
+        )
         request = Request(
             terms=terms,
             token=ResumeToken(TOKEN_PREFIX + draw(TOKEN_BYTES).hex()),
-            expires_at=Instant(captured.at + minutes * MINUTE),
+            due=Instant(captured.at + terms.sla_minutes * MINUTE),
+            call_key=_call_key(captured, paths),
         )
     return Evaluated(
         captured=captured,
@@ -221,29 +241,44 @@ def evaluate(
     )
 
 
+def _call_key(captured: Captured, hidden: tuple[str, ...]) -> Digest:
+    action = captured.action
+    fields = redact_fields(action.fields, hidden, draw_salt=bytes, mode="destructive").fields
+    names: list[object] = [captured.session, action.tool_name, captured.tool_version]
+    names += [str(action.verb), action.workflow, action.account, action.target_host, fields]
+    return digest(canonical_bytes(names))
+
+
 def sign(
     evaluated: Evaluated,
     heads: Heads,
     signer: Signer,
     policy: Policy,
     anchor: Anchor | None = None,
+    *,
+    asks_anew: bool = False,
 ) -> Batch:
     """The receipts of one action, fitted to the chains' ends; the action's own is `admission_of` the batch.
 
     A policy that is not yet the ledger's newest is entered first, so every receipt follows its policy.
-    Raises `Unanchored` when the action needs a time anchor and `anchor` is not over exactly this content.
+    Raises `AlreadyAsked` for the call of a tool that was asked before, unless it `asks_anew`; `Unanchored` when the action needs a time anchor and `anchor` is not over exactly this content.
     """
     at = evaluated.captured.at
+    if evaluated.request is not None and evaluated.captured.tool_version and not asks_anew:
+        asked = heads.undelivered(evaluated.request.call_key)
+        if asked is not None:
+            raise AlreadyAsked(asked, evaluated)
     receipt = _seal_action(evaluated, heads, signer, anchor)
     entries = [Entry(receipt, at)]
-    ticket = None
+    tickets: tuple[Ticket, ...] = ()
     if evaluated.request is not None:
         ticket = _open_ticket(evaluated, evaluated.request, receipt, policy)
         link = _seal_suspension(ticket, evaluated.request, receipt, signer, policy)
         entries.append(Entry(link, at))
+        tickets = (ticket,)
     if heads.policy_hash == policy.hash:
-        return Batch(tuple(entries), ticket)
-    return Batch((policy_entry(heads, signer, policy, at), *entries), ticket, policy.text)
+        return Batch(tuple(entries), tickets)
+    return Batch((policy_entry(heads, signer, policy, at), *entries), tickets, policy.text)
 
 
 def admission_of(evaluated: Evaluated, receipts: tuple[Receipt, ...]) -> Receipt:
@@ -315,17 +350,19 @@ def _open_ticket(evaluated: Evaluated, request: Request, asked: Receipt, policy:
         action_hash=asked.action_hash,
         lifecycle_session=SessionId(LIFECYCLE_PREFIX + asked.action_hash),
         session_id=captured.session,
+        asked=asked.body,
         tool_name=captured.action.tool_name,
+        tool_version=captured.tool_version,
         workflow=captured.action.workflow,
         account=captured.action.account,
         rule_id=evaluated.outcome.rule_id,
         policy_hash=policy.hash,
-        fields_json=canonical_bytes(dict(evaluated.shown.fields)),
-        terms_json=orjson.dumps(_terms(request.terms)),
+        terms_json=format_terms(request.terms),
         reveal_root=None if record is None else Digest(str(record["merkle_root"])),
         resume_token=request.token,
+        call_key=request.call_key,
         suspended_at=captured.at,
-        expires_at=request.expires_at,
+        due=request.due,
     )
 
 
@@ -333,43 +370,33 @@ def _seal_suspension(
     ticket: Ticket, request: Request, asked: Receipt, signer: Signer, policy: Policy
 ) -> Receipt:
     terms = request.terms
-    minutes = (request.expires_at - ticket.suspended_at) // MINUTE
+    action: Any = asked.content["action"]
+    fields = action["fields"]
     approval: Json = {
-        "sla": f"PT{minutes}M",
-        "expires_at": format_instant(request.expires_at),
+        "sla": f"PT{terms.sla_minutes}M",
+        "expires_at": format_instant(request.due),
         "on_timeout": terms.on_timeout,
-        "approver_pubkeys": list(_keys_of(terms.approvers, policy)),
+        "approver_pubkeys": list(terms.roster),
     }
     if terms.escalate_to:
-        approval["escalation"] = {"after": f"PT{minutes}M", "to": list(terms.escalate_to)}
+        after = f"PT{terms.sla_minutes}M"
+        approval["escalation"] = {"after": after, "to": list(terms.escalate_to)}
     suspension: Json = {
         "resume_token_hash": hash_resume_token(request.token),
         "context_ref": {
             "scheme": "customer",
             "key": ticket.session_id,
-            "hash": digest(ticket.fields_json) if ticket.fields_json != b"{}" else _NO_CONTEXT,
+            "hash": digest(canonical_bytes(fields)) if fields else _NO_CONTEXT,
         },
         "policy": {"policy_id": "heso.toml", "policy_hash": policy.hash, "rule": ticket.rule_id},
         "approval": approval,
     }
+    if ticket.tool_version:
+        suspension["tool_binding_hash"] = tool_binding(ticket.tool_name, ticket.tool_version)
     chain = next_block(ticket.lifecycle_session, None)
     return seal_receipt(draft_suspension(asked.content, chain=chain, suspension=suspension), signer)
 
 
-def _keys_of(approvers: tuple[str, ...], policy: Policy) -> tuple[PublicKey, ...]:
-    """The keys of everybody who may say yes; nobody named means everybody on the roster."""
-    return tuple(
-        key
-        for person in policy.approvers
-        if not approvers or not {person.id, *person.roles}.isdisjoint(approvers)
-        for key in person.keys
-    )
-
-
-def _terms(terms: ApprovalTerms) -> Json:
-    return {
-        "approvers": list(terms.approvers),
-        "threshold": terms.threshold,
-        "on_timeout": terms.on_timeout,
-        "escalate_to": list(terms.escalate_to),
-    }
+def tool_binding(name: str, version: str) -> Digest:
+    """What a suspended link says of the tool that will run."""
+    return digest(canonical_bytes([name, version]))

@@ -139,6 +139,32 @@ def draft_quorum(asked: Json, *, threshold: int, roster: Sequence[PublicKey]) ->
     return {**content, "multi_approval": quorum, "trust_level": "L1"}
 
 
+def draft_answer(asked: Json, record: ApproverRecord) -> Json:
+    """The content that somebody who does not approve signs. No receipt is made of it; the signature is their word."""
+    content = _open_question(asked)
+    if record.decision == "approved":
+        raise ValueError("an approval is drafted by draft_approval or draft_quorum")
+    return {**content, "approver_decision": record.as_json(), "trust_level": "L1"}
+
+
+def vote_payload(
+    asked: Json, record: ApproverRecord, *, threshold: int, roster: Sequence[PublicKey]
+) -> bytes:
+    """What somebody signs to answer `asked` as `record` says, whatever it says. Raises `ApprovalRefused`."""
+    if record.decision != "approved":
+        return approver_payload(draft_answer(asked, record), record)
+    if threshold == 1:
+        return approver_payload(draft_approval(asked, record), record)
+    return approver_payload(draft_quorum(asked, threshold=threshold, roster=roster), record)
+
+
+def check_vote(asked: Json, vote: Vote, *, threshold: int, roster: Sequence[PublicKey]) -> None:
+    """Raise `ApprovalRefused` unless the vote's own key signed exactly this answer to exactly this question."""
+    payload = vote_payload(asked, vote.record, threshold=threshold, roster=roster)
+    _check_approver(asked, vote.leg, vote.record.approver_identity)
+    _check_leg(vote.leg, payload, ApprovalFault.APPROVER_COSIGN_INVALID)
+
+
 def operator_payload(content: Json) -> bytes:
     """What the operator signs: of a quorum's content, the part without approvers."""
     base = empty_approvers(content) if "multi_approval" in content else content

@@ -15,6 +15,9 @@ from heso.core.roles import DECISION_OF_KIND, Role
 
 DecisionKind = Literal["approved", "denied", "expired", "escalated"]
 
+APPROVAL_FIELD = "gate.approval"
+"""Under this name an `approved` link says which receipt holds the approvers' own signatures."""
+
 _NOT_CARRIED = (
     *CHAIN_KEYS,
     "action_hash",
@@ -36,11 +39,16 @@ def draft_suspension(asked: Json, *, chain: ChainBlock, suspension: Json) -> Jso
 
 
 def draft_decision(
-    suspended: Json, kind: DecisionKind, *, chain: ChainBlock, record: ApproverRecord
+    suspended: Json,
+    kind: DecisionKind,
+    *,
+    chain: ChainBlock,
+    record: ApproverRecord,
+    approval: Digest | None = None,
 ) -> Json:
-    """The link that says what was decided, from the suspended link's content.
+    """The link that says what was decided, from the suspended link's content or the asked receipt's.
 
-    Raises `ValueError` for a record that says something else than `kind`.
+    `approval` is the hash of the receipt that the approvers signed; the link names it among its conditions. Raises `ValueError` for a record that says something else than `kind`.
     """
     if record.decision != DECISION_OF_KIND[kind]:
         raise ValueError(f"a {kind} link whose record says {record.decision}")
@@ -48,6 +56,13 @@ def draft_decision(
     content["kind"] = kind
     content["approver_decision"] = record.as_json()
     content["trust_level"] = "L1"
+    if approval is not None:
+        policy: Any = content["policy"]
+        named: Json = {"field": APPROVAL_FIELD, "op": "eq", "value": approval}
+        content["policy"] = {
+            **policy,
+            "matched_conditions": [*policy["matched_conditions"], named],
+        }
     add_chain_block(content, chain)
     return content
 

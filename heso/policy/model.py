@@ -9,6 +9,7 @@ from typing import Literal, NewType, Protocol
 
 from heso.core.encoding import Digest, PublicKey
 from heso.core.hot import hot_value
+from heso.core.instant import Instant
 from heso.core.receipt import Json, Verb
 
 RuleId = NewType("RuleId", str)
@@ -23,12 +24,13 @@ class ApprovalTerms:
     """Who may say yes, how many of them, by when, and what happens when nobody does.
 
     `approvers` are roles or person ids from the roster; empty means anybody on it. `sla_minutes` None means the
-    project's default.
+    project's default, and so does `grant_minutes`: how long an approval that was given may be used.
     """
 
     approvers: tuple[str, ...] = ()
     threshold: int = 1
     sla_minutes: int | None = None
+    grant_minutes: int | None = None
     on_timeout: Literal["deny", "escalate"] = "deny"
     escalate_to: tuple[str, ...] = ()
 
@@ -101,11 +103,22 @@ class Rule:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Approver:
-    """One `[[approver]]`: a person, not a key."""
+    """One `[[approver]]`: a person, not a key. Outside the validity, if there is one, they decide nothing."""
 
     id: PersonId
     roles: tuple[str, ...]
     keys: tuple[PublicKey, ...]
+    valid_from: Instant | None = None
+    valid_until: Instant | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Delegation:
+    """One `[[delegation]]`: until then, `taker` may decide what `giver` may."""
+
+    giver: PersonId
+    taker: PersonId
+    until: Instant
 
 
 @hot_value
@@ -160,4 +173,5 @@ class Policy:
     rules: tuple[Rule, ...]
     disabled: tuple[Rule, ...]
     approvers: tuple[Approver, ...]
+    delegations: tuple[Delegation, ...]
     by_verb: Mapping[Verb, tuple[Run, ...]] = dataclasses.field(repr=False, compare=False)

@@ -1,6 +1,6 @@
 """From the text of `heso.toml` to a `Policy`: everything is checked here, once, and nothing is ignored.
 
-Top-level keys: `[[rule]]`, `[[approver]]`, and `[project]`, which the settings read.
+Top-level keys: `[[rule]]`, `[[approver]]`, `[[delegation]]`, and `[project]`, which the settings read.
 """
 
 import tomllib
@@ -9,8 +9,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
-from heso.core.encoding import PublicKey, parse_public_key
-from heso.core.errors import Malformed
 from heso.core.hashing import digest
 from heso.core.receipt import Verb
 from heso.core.redaction import check_path
@@ -21,7 +19,6 @@ from heso.policy.floors import find_breach
 from heso.policy.model import (
     Allow,
     ApprovalTerms,
-    Approver,
     Block,
     Condition,
     Decision,
@@ -33,6 +30,7 @@ from heso.policy.model import (
     RuleId,
     Subject,
 )
+from heso.policy.people import parse_people
 from heso.policy.runs import make_runs
 from heso.policy.scope import parse_scope
 from heso.policy.sentence import write_sentence
@@ -50,20 +48,26 @@ _PLAIN_DECISIONS: Mapping[str, Allow | Block | Redact | None] = {
     "redact": Redact(),
     "require_approval": None,
 }
-_APPROVAL_KEYS = ("approvers", "threshold", "sla_minutes", "on_timeout", "escalate_to")
+_APPROVAL_KEYS = (
+    "approvers",
+    "threshold",
+    "sla_minutes",
+    "grant_minutes",
+    "on_timeout",
+    "escalate_to",
+)
 
 
 def parse_policy(text: bytes, *, file: str = "heso.toml") -> Policy:
     """The policy in `text`. Raises `PolicyError`, or `FloorBypass` for a rule that breaks its verb's floor."""
     document = Table(_parse_toml(text, file), file=file)
     rules = [_parse_rule(table) for table in document.tables("rule")]
-    approvers = tuple(_parse_approver(table) for table in document.tables("approver"))
+    approvers, delegations = parse_people(document)
     if document.has("project"):
         document.raw("project")
     document.finish()
     _refuse_duplicates(file, "rule", [rule.id for rule in rules])
     _refuse_duplicates(file, "approver", [person.id for person in approvers])
-    _refuse_shared_keys(file, approvers)
     enabled = tuple(sorted((rule for rule in rules if rule.enabled), key=lambda rule: rule.order))
     for rule in enabled:
         _check_floor(rule, file)
@@ -73,6 +77,7 @@ def parse_policy(text: bytes, *, file: str = "heso.toml") -> Policy:
         rules=enabled,
         disabled=tuple(rule for rule in rules if not rule.enabled),
         approvers=approvers,
+        delegations=delegations,
         by_verb=MappingProxyType(
             {
                 verb: make_runs(
@@ -206,10 +211,14 @@ def _parse_decision(table: Table) -> Decision:
 def _parse_terms(table: Table) -> ApprovalTerms:
     timeouts: dict[str, Literal["deny", "escalate"]] = {"deny": "deny", "escalate": "escalate"}
     has_sla = table.has("sla_minutes")
+    has_grant = table.has("grant_minutes")
     terms = ApprovalTerms(
         approvers=table.texts("approvers"),
         threshold=table.integer("threshold", 1, least=1),
         sla_minutes=table.integer("sla_minutes", least=1, most=MOST_MINUTES) if has_sla else None,
+        grant_minutes=table.integer("grant_minutes", least=1, most=MOST_MINUTES)
+        if has_grant
+        else None,
         on_timeout=table.choice("on_timeout", timeouts, "deny"),
         escalate_to=table.texts("escalate_to"),
     )
@@ -220,26 +229,6 @@ def _parse_terms(table: Table) -> ApprovalTerms:
     if terms.escalate_to and terms.on_timeout != "escalate":
         raise table.fault("escalate_to", "has no effect unless on_timeout = escalate")
     return terms
-
-
-def _parse_approver(table: Table) -> Approver:
-    person = table.text("id")
-    if not person:
-        raise table.fault("id", "must not be empty")
-    table.name_rule(f"approver {person}")
-    keys = table.texts("keys")
-    for key in keys:
-        try:
-            parse_public_key(key)
-        except Malformed as error:
-            raise table.fault("keys", str(error)) from None
-    approver = Approver(
-        id=PersonId(person), roles=table.texts("roles"), keys=tuple(PublicKey(key) for key in keys)
-    )
-    if not approver.keys:
-        raise table.fault("keys", "a person needs at least one public key")
-    table.finish()
-    return approver
 
 
 def _as_json(value: object, table: Table, room: int) -> object:
@@ -283,15 +272,3 @@ def _refuse_duplicates(file: str, what: str, ids: list[RuleId] | list[PersonId])
         if one in seen:
             raise PolicyError(file, f"two {what}s have this id", one, "id")
         seen.add(one)
-
-
-def _refuse_shared_keys(file: str, approvers: tuple[Approver, ...]) -> None:
-    """Quorum counts people; a key that two of them share would make one person two."""
-    owner: dict[str, str] = {}
-    for person in approvers:
-        for key in person.keys:
-            if key in owner:
-                raise PolicyError(
-                    file, f"this key is already {owner[key]}'s", f"approver {person.id}", "keys"
-                )
-            owner[key] = person.id

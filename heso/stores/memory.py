@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from heso.core.audit import START, format_audit_entry
 from heso.core.encoding import Digest
 from heso.core.hashing import digest
+from heso.core.instant import Instant
 from heso.core.receipt import Json, SessionId
-from heso.core.ticket import Ticket
+from heso.core.ticket import Ticket, TicketState
 from heso.ports import EVERYTHING, Appended, Filter, NotWritten, Record, Seal
 from heso.stores.ordering import Ordering, Placed, audit_facts
 
@@ -18,7 +20,7 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._ordering = Ordering(START, None, lambda _: None, self._links)
+        self._ordering = Ordering(START, None, self)
         self._rows: list[Placed] = []
         self._policies: dict[Digest, bytes] = {}
         self._is_closed = False
@@ -33,8 +35,8 @@ class MemoryLedger:
                 raise NotWritten("the ledger is closed")
             batch, rows = self._ordering.place(seal)
             self._rows.extend(rows)
-            if batch.ticket is not None:
-                self.tickets.open(batch.ticket)
+            for ticket in batch.tickets:
+                self.tickets.put(ticket)
             if batch.policy is not None:
                 self._policies.setdefault(digest(batch.policy), batch.policy)
             return tuple(Appended(row.position, row.entry_hash, row.entry.receipt) for row in rows)
@@ -43,8 +45,18 @@ class MemoryLedger:
         with self._turn:
             self._is_closed = True
 
-    def _links(self, session: SessionId) -> list[Json]:
+    def load_head(self, session: SessionId) -> None:  # noqa: ARG002  # the ordering never forgets one
+        return None
+
+    def load_links(self, session: SessionId) -> list[Json]:
         return [row.entry.receipt.content for row in self._rows if row.session_id == session]
+
+    def load_ticket(self, action_hash: Digest) -> Ticket | None:
+        return self.tickets.by_hash.get(action_hash)
+
+    def load_undelivered(self, call_key: Digest) -> Ticket | None:
+        newest = reversed(self.tickets.by_hash.values())
+        return next((t for t in newest if t.call_key == call_key and not t.is_delivered), None)
 
     def read(self, wanted: Filter = EVERYTHING, *, after: int = -1) -> Iterator[Record]:
         for row in islice(self._rows, after + 1, None):
@@ -70,23 +82,36 @@ class MemoryLedger:
 
 
 class MemoryTickets:
-    """`Tickets`; the ledger opens them."""
+    """`Tickets`; the ledger writes them."""
 
     def __init__(self) -> None:
-        self._tickets: dict[Digest, Ticket] = {}
+        self.by_hash: dict[Digest, Ticket] = {}
 
-    def open(self, ticket: Ticket) -> None:
-        self._tickets.setdefault(ticket.action_hash, ticket)
+    def put(self, ticket: Ticket) -> None:
+        known = self.by_hash.get(ticket.action_hash)
+        number = len(self.by_hash) + 1 if known is None else known.number
+        self.by_hash[ticket.action_hash] = replace(ticket, number=number)
 
     async def find(self, action_hash: Digest) -> Ticket | None:
-        return self._tickets.get(action_hash)
+        return self.by_hash.get(action_hash)
 
-    async def waiting(self, *, after: str = "", limit: int = 50) -> Sequence[Ticket]:
-        beyond = [ticket for key, ticket in sorted(self._tickets.items()) if key > after]
-        return beyond[:limit]
+    async def beginning(self, prefix: str) -> Sequence[Ticket]:
+        return [self.by_hash[key] for key in sorted(self.by_hash) if key.startswith(prefix)][:10]
 
-    async def count_waiting(self) -> int:
-        return len(self._tickets)
+    async def in_state(
+        self, state: TicketState, *, after: tuple[int, int] = (-1, -1), limit: int = 50
+    ) -> Sequence[Ticket]:
+        return [t for t in self._in_order(state) if (t.due, t.number) > after][:limit]
+
+    async def due(self, state: TicketState, by: Instant, *, limit: int = 50) -> Sequence[Ticket]:
+        return [t for t in self._in_order(state) if t.due <= by][:limit]
+
+    async def count(self, state: TicketState) -> int:
+        return len(self._in_order(state))
+
+    def _in_order(self, state: TicketState) -> list[Ticket]:
+        found = [ticket for ticket in self.by_hash.values() if ticket.state is state]
+        return sorted(found, key=lambda ticket: (ticket.due, ticket.number))
 
 
 class MemoryReveals:

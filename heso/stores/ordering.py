@@ -3,12 +3,14 @@
 Rule 1: an `Ordering` is only right while its store lets nobody else write. The store makes it inside its write
         transaction and drops it whenever that transaction does not commit.
 Rule 2: a batch is placed whole or not at all.
-Rule 3: a lifecycle link that could not follow the ones before it is refused, so every chain that was written can be
+Rule 3: what a store keeps beside the receipts (tickets) it writes at once, so that the next batch of the same
+        transaction is shown it.
+Rule 4: a lifecycle link that could not follow the ones before it is refused, so every chain that was written can be
         verified.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from heso.core.audit import AuditFacts, AuditTail, describe_receipt, extend_audit
 from heso.core.chain import Head, link_hash
@@ -18,6 +20,7 @@ from heso.core.hot import hot_value
 from heso.core.instant import format_instant
 from heso.core.lifecycle import Course, check_session_kind
 from heso.core.receipt import Receipt, SessionId
+from heso.core.ticket import Ticket
 from heso.ports import Batch, Entry, Seal
 
 _LATEST = 2**63 - 1
@@ -38,21 +41,27 @@ class Placed:
         return self.before.size
 
 
-class Ordering:
-    """The ends of all chains. `load_head` reads a session's head from the store, and `load_links` the contents of a
-    lifecycle session, which is never long."""
+class Contents(Protocol):
+    """What an ordering reads of its store, inside the store's own transaction."""
 
-    def __init__(
-        self,
-        tail: AuditTail,
-        policy_hash: Digest | None,
-        load_head: Callable[[SessionId], Head | None],
-        load_links: Callable[[SessionId], Iterable[Mapping[str, Any]]],
-    ) -> None:
+    def load_head(self, session: SessionId) -> Head | None: ...
+
+    def load_links(self, session: SessionId) -> Iterable[Mapping[str, Any]]:
+        """The contents of a lifecycle session, in order; it is never long."""
+        ...
+
+    def load_ticket(self, action_hash: Digest) -> Ticket | None: ...
+
+    def load_undelivered(self, call_key: Digest) -> Ticket | None: ...
+
+
+class Ordering:
+    """The ends of all chains, and the tickets, as the store's `contents` have them."""
+
+    def __init__(self, tail: AuditTail, policy_hash: Digest | None, contents: Contents) -> None:
         self.policy_hash = policy_hash
         self._tail = tail
-        self._load_head = load_head
-        self._load_links = load_links
+        self._contents = contents
         self._heads: dict[SessionId, Head | None] = {}
         self._courses: dict[SessionId, Course] = {}
 
@@ -68,8 +77,14 @@ class Ordering:
 
     def head(self, session: SessionId) -> Head | None:
         if session not in self._heads:
-            self._heads[session] = self._load_head(session)
+            self._heads[session] = self._contents.load_head(session)
         return self._heads[session]
+
+    def ticket(self, action_hash: Digest) -> Ticket | None:
+        return self._contents.load_ticket(action_hash)
+
+    def undelivered(self, call_key: Digest) -> Ticket | None:
+        return self._contents.load_undelivered(call_key)
 
     def place(self, seal: Seal) -> tuple[Batch, tuple[Placed, ...]]:
         """Call `seal` and give what it made its places. If anything raises, nothing has moved."""
@@ -124,7 +139,7 @@ class Ordering:
             known = self._courses.get(session)
             course = courses[session] = Course() if known is None else known.copy()
             if known is None:
-                for link in self._load_links(session):
+                for link in self._contents.load_links(session):
                     course.take(link)
         course.take(content)
 

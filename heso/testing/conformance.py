@@ -106,6 +106,12 @@ class _NoHeads:
     def head(self, session: SessionId) -> None:
         """No session has one."""
 
+    def ticket(self, action_hash: Digest) -> None:
+        """Nobody waits."""
+
+    def undelivered(self, call_key: Digest) -> None:
+        """Nobody waits."""
+
 
 async def _exercise_policy(store: Store) -> None:
     seen: list[str | None] = []

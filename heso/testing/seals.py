@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from heso.core.canonical import canonical_bytes
 from heso.core.chain import Head, link_hash, next_block
 from heso.core.hashing import digest
 from heso.core.instant import MINUTE, Instant, format_instant
@@ -95,7 +94,7 @@ def seal_suspended(
         (asked,) = ask(heads).entries
         ticket = _open_ticket(asked.receipt, session, minutes, at)
         link = _seal_link(asked.receipt, ticket, minutes, signer)
-        return Batch((asked, Entry(link, at)), ticket)
+        return Batch((asked, Entry(link, at)), (ticket,))
 
     return seal
 
@@ -126,12 +125,14 @@ def _open_ticket(asked: Receipt, session: str, minutes: int, at: Instant) -> Tic
         account=action["account"],
         rule_id="test",
         policy_hash=digest(b""),
-        fields_json=canonical_bytes(action["fields"]),
+        tool_version="1",
+        asked=asked.body,
         terms_json=b"{}",
         reveal_root=None,
         resume_token="rt_test",  # noqa: S106  # opens nothing
         suspended_at=at,
-        expires_at=Instant(at + minutes * MINUTE),
+        call_key=asked.action_hash,
+        due=Instant(at + minutes * MINUTE),
     )
 
 
@@ -150,7 +151,7 @@ def _seal_link(asked: Receipt, ticket: Ticket, minutes: int, signer: Signer) -> 
         },
         "approval": {
             "sla": f"PT{minutes}M",
-            "expires_at": format_instant(ticket.expires_at),
+            "expires_at": format_instant(ticket.due),
             "on_timeout": "deny",
             "approver_pubkeys": [],
         },

@@ -129,7 +129,7 @@ class Hasty(MemoryLedger):
     def append_inline(self, seal: object) -> object:
         from heso.core.audit import START
 
-        self._ordering = Ordering(START, None, lambda _: None, lambda _: ())
+        self._ordering = Ordering(START, None, self)
         return super().append_inline(seal)
 
 

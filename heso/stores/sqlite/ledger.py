@@ -27,7 +27,7 @@ from heso.stores.sqlite.forking import survive_forks
 from heso.stores.sqlite.rows import (
     INSERT_POLICY,
     INSERT_ROW,
-    INSERT_TICKET,
+    PUT_TICKET,
     ledger_row,
     read_ends,
     ticket_row,
@@ -230,7 +230,7 @@ class SqliteLedger:
         self._refuse_if_replaced()
         try:
             for job in jobs:
-                _place(job, ordering)
+                _place(job, ordering, self._connection)
             _insert(jobs, self._connection)
         except Exception as error:
             self._roll_back()
@@ -284,10 +284,12 @@ class SqliteLedger:
                 self._stopped_by = _explain(error)
 
 
-def _place(job: _Job, ordering: Ordering) -> None:
+def _place(job: _Job, ordering: Ordering, connection: sqlite3.Connection) -> None:
     """One caller's failing seal is that caller's failure, not its neighbours'."""
     try:
         job.batch, job.rows = ordering.place(job.seal)
+        for ticket in job.batch.tickets:  # at once: the next seal reads them
+            connection.execute(PUT_TICKET, ticket_row(ticket))
     except sqlite3.Error:
         raise  # reading a head failed: the transaction is what is broken
     except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's to see
@@ -301,8 +303,6 @@ def _insert(jobs: list[_Job], connection: sqlite3.Connection) -> None:
         if policy is not None and job.rows:
             since = job.rows[0].position
             connection.execute(INSERT_POLICY, (since, bytes.fromhex(digest(policy)), policy))
-        if job.batch.ticket is not None:
-            connection.execute(INSERT_TICKET, ticket_row(job.batch.ticket))
 
 
 def _fail(jobs: list[_Job], error: NotWritten | Unacknowledged) -> None:

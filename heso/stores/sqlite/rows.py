@@ -1,7 +1,8 @@
 """The ledger's tables in SQL: what is written into them, and how the ends of the chains are read back."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -10,14 +11,22 @@ from heso.core.audit import START, AuditTail
 from heso.core.chain import Head, link_hash
 from heso.core.encoding import Digest
 from heso.core.receipt import SessionId
-from heso.core.ticket import Ticket
+from heso.core.ticket import Ticket, TicketState
 from heso.stores.ordering import Ordering, Placed
 
 INSERT_ROW = """INSERT INTO ledger (position, entry_hash, action_hash, session_id, seq, recorded_at, decision, verb,
     tool_name, workflow, account, receipt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"""
-INSERT_TICKET = """INSERT OR IGNORE INTO ticket (action_hash, lifecycle_session, session_id, tool_name, workflow,
-    account, rule_id, policy_hash, fields_json, terms_json, reveal_root, resume_token, suspended_at, expires_at,
-    state) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"""
+_TICKET_COLUMNS = tuple(
+    column.name for column in fields(Ticket) if column.name != "number"
+)  # the file gives the number
+TICKET_COLUMNS = ", ".join((*_TICKET_COLUMNS, "number"))
+PUT_TICKET = f"""INSERT INTO ticket ({", ".join(_TICKET_COLUMNS)}) VALUES ({", ".join("?" * len(_TICKET_COLUMNS))})
+    ON CONFLICT (action_hash) DO UPDATE SET state = excluded.state, due = excluded.due, rung = excluded.rung,
+    votes_json = excluded.votes_json, fence = excluded.fence, owner = excluded.owner, result_json = excluded.result_json,
+    error = excluded.error, replaced_by = excluded.replaced_by, is_delivered = excluded.is_delivered"""  # noqa: S608  # constants
+_TICKET = f"SELECT {TICKET_COLUMNS} FROM ticket WHERE action_hash = ?"  # noqa: S608  # constants
+_UNDELIVERED = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE call_key = ? AND is_delivered = 0
+    ORDER BY number DESC LIMIT 1"""  # noqa: S608  # constants
 INSERT_POLICY = "INSERT INTO policy (since, hash, text) VALUES (?,?,?)"
 
 
@@ -29,22 +38,37 @@ def read_ends(connection: sqlite3.Connection) -> Ordering:
     row = connection.execute("SELECT hash FROM policy ORDER BY since DESC LIMIT 1").fetchone()
     policy_hash = None if row is None else Digest(row[0].hex())
 
-    def load_head(session: SessionId) -> Head | None:
-        row = connection.execute(
+    return Ordering(tail, policy_hash, _Contents(connection))
+
+
+class _Contents:
+    """What an ordering reads, on the writer's own connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def load_head(self, session: SessionId) -> Head | None:
+        row = self._connection.execute(
             "SELECT seq, action_hash FROM ledger WHERE session_id = ? ORDER BY seq DESC LIMIT 1",
             (session,),
         ).fetchone()
         return None if row is None else Head(row[0], link_hash(session, row[0], row[1].hex()))
 
-    def load_links(session: SessionId) -> Iterator[dict[str, Any]]:
-        rows = connection.execute(
+    def load_links(self, session: SessionId) -> Iterator[dict[str, Any]]:
+        rows = self._connection.execute(
             "SELECT receipt FROM ledger WHERE session_id = ? ORDER BY seq", (session,)
         )
         return (
             orjson.loads(receipt)["content"] for (receipt,) in rows
         )  # our own, as it was signed
 
-    return Ordering(tail, policy_hash, load_head, load_links)
+    def load_ticket(self, action_hash: Digest) -> Ticket | None:
+        row = self._connection.execute(_TICKET, (action_hash,)).fetchone()
+        return None if row is None else read_ticket(row)
+
+    def load_undelivered(self, call_key: Digest) -> Ticket | None:
+        row = self._connection.execute(_UNDELIVERED, (call_key,)).fetchone()
+        return None if row is None else read_ticket(row)
 
 
 def ledger_row(placed: Placed) -> tuple[object, ...]:
@@ -68,20 +92,12 @@ def ledger_row(placed: Placed) -> tuple[object, ...]:
 
 
 def ticket_row(ticket: Ticket) -> tuple[object, ...]:
-    return (
-        ticket.action_hash,
-        ticket.lifecycle_session,
-        ticket.session_id,
-        ticket.tool_name,
-        ticket.workflow,
-        ticket.account,
-        ticket.rule_id,
-        ticket.policy_hash,
-        ticket.fields_json,
-        ticket.terms_json,
-        ticket.reveal_root,
-        ticket.resume_token,
-        ticket.suspended_at,
-        ticket.expires_at,
-        ticket.state,
-    )
+    return tuple(getattr(ticket, name) for name in _TICKET_COLUMNS)
+
+
+def read_ticket(row: Sequence[Any]) -> Ticket:
+    """A ticket from a row of `TICKET_COLUMNS`."""
+    named = dict(zip((*_TICKET_COLUMNS, "number"), row, strict=True))
+    named["state"] = TicketState(named["state"])
+    named["is_delivered"] = bool(named["is_delivered"])
+    return Ticket(**named)

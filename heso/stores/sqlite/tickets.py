@@ -6,19 +6,26 @@ finished program alive.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields
 from pathlib import Path
 from urllib.parse import quote
 
 import aiosqlite
 
 from heso.core.encoding import Digest
-from heso.core.ticket import Ticket
+from heso.core.instant import Instant
+from heso.core.ticket import OPEN_STATES, Ticket, TicketState
+from heso.stores.sqlite.rows import TICKET_COLUMNS, read_ticket
 
-_COLUMNS = ", ".join(field.name for field in fields(Ticket))
-_FIND = f"SELECT {_COLUMNS} FROM ticket WHERE action_hash = ?"  # noqa: S608  # constants
-_WAITING = f"""SELECT {_COLUMNS} FROM ticket WHERE state = 'suspended' AND action_hash > ?
-    ORDER BY action_hash LIMIT ?"""  # noqa: S608  # constants
+_FIND = f"SELECT {TICKET_COLUMNS} FROM ticket WHERE action_hash = ?"  # noqa: S608  # constants
+_BEGINNING = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE action_hash >= ? AND action_hash < ?
+    ORDER BY action_hash LIMIT 10"""  # noqa: S608  # constants
+# The list of states lets SQLite see that the partial index serves.
+_OPEN = f"state IN ({', '.join(repr(str(state)) for state in OPEN_STATES)})"
+_IN_STATE = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE {_OPEN} AND state = ? AND (due, number) > (?, ?)
+    ORDER BY due, number LIMIT ?"""  # noqa: S608  # constants
+_DUE = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE {_OPEN} AND state = ? AND due <= ?
+    ORDER BY due, number LIMIT ?"""  # noqa: S608  # constants
+_COUNT = f"SELECT count(*) FROM ticket WHERE {_OPEN} AND state = ?"  # noqa: S608  # constants
 
 
 class SqliteTickets:
@@ -31,25 +38,32 @@ class SqliteTickets:
         found = await self._read(_FIND, (action_hash,))
         return found[0] if found else None
 
-    async def waiting(self, *, after: str = "", limit: int = 50) -> Sequence[Ticket]:
-        return await self._read(_WAITING, (after, limit))
+    async def beginning(self, prefix: str) -> Sequence[Ticket]:
+        return await self._read(_BEGINNING, (prefix, prefix + "g"))
 
-    async def count_waiting(self) -> int:
+    async def in_state(
+        self, state: TicketState, *, after: tuple[int, int] = (-1, -1), limit: int = 50
+    ) -> Sequence[Ticket]:
+        return await self._read(_IN_STATE, (state, *after, limit))
+
+    async def due(self, state: TicketState, by: Instant, *, limit: int = 50) -> Sequence[Ticket]:
+        return await self._read(_DUE, (state, by, limit))
+
+    async def count(self, state: TicketState) -> int:
         async with (
             self._open() as connection,
-            connection.execute("SELECT count(*) FROM ticket WHERE state = 'suspended'") as cursor,
+            connection.execute(_COUNT, (state,)) as cursor,
         ):
             row = await cursor.fetchone()
             return 0 if row is None else int(row[0])
 
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Ticket]:
         async with self._open() as connection, connection.execute(query, parameters) as cursor:
-            return [Ticket(**dict(row)) for row in await cursor.fetchall()]
+            return [read_ticket(tuple(row)) for row in await cursor.fetchall()]
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[aiosqlite.Connection]:
         async with aiosqlite.connect(
             f"file:{quote(str(self._file))}?mode=ro", uri=True
         ) as connection:
-            connection.row_factory = aiosqlite.Row
             yield connection
