@@ -10,9 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from heso.async_gate.context import current_action_hash, step
-    from heso.async_gate.errors import BlockedError, CaptureError, GateError, SuspendedError
+    from heso.async_gate.context import current_action_hash, current_idempotency_key, step
+    from heso.async_gate.errors import (
+        BlockedError,
+        CaptureError,
+        ExpiredError,
+        GateError,
+        InDoubtError,
+        RejectedError,
+        StillRunningError,
+        SuspendedError,
+        ToolFailedError,
+        WithdrawnError,
+    )
     from heso.async_gate.pipeline import Permit
+    from heso.async_gate.registry import Done, NotDone, Unknown
     from heso.async_gate.stages import Call
     from heso.async_gate.tool import destructive, tool
     from heso.core.errors import HesoError
@@ -21,15 +33,27 @@ if TYPE_CHECKING:
     from heso.core.verify import verify_receipt
     from heso.policy.errors import FloorBypass, PolicyError
     from heso.policy.model import Outcome
-    from heso.runtime import Runtime, gate, gate_sync, init, peek
+    from heso.runtime import Runtime, cancel, gate, gate_sync, init, peek, resume, wait
     from heso.settings import SettingsError
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "heso.async_gate.context": ("current_action_hash", "step"),
-    "heso.async_gate.errors": ("BlockedError", "CaptureError", "GateError", "SuspendedError"),
+    "heso.async_gate.context": ("current_action_hash", "current_idempotency_key", "step"),
+    "heso.async_gate.errors": (
+        "BlockedError",
+        "CaptureError",
+        "ExpiredError",
+        "GateError",
+        "InDoubtError",
+        "RejectedError",
+        "StillRunningError",
+        "SuspendedError",
+        "ToolFailedError",
+        "WithdrawnError",
+    ),
     "heso.async_gate.pipeline": ("Permit",),
+    "heso.async_gate.registry": ("Done", "NotDone", "Unknown"),
     "heso.async_gate.stages": ("Call",),
     "heso.async_gate.tool": ("destructive", "tool"),
     "heso.core.errors": ("HesoError",),
@@ -38,7 +62,7 @@ _HOMES = {
     "heso.core.verify": ("verify_receipt",),
     "heso.policy.errors": ("FloorBypass", "PolicyError"),
     "heso.policy.model": ("Outcome",),
-    "heso.runtime": ("Runtime", "gate", "gate_sync", "init", "peek"),
+    "heso.runtime": ("Runtime", "cancel", "gate", "gate_sync", "init", "peek", "resume", "wait"),
     "heso.settings": ("SettingsError",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -47,27 +71,40 @@ __all__ = [
     "BlockedError",
     "Call",
     "CaptureError",
+    "Done",
+    "ExpiredError",
     "FloorBypass",
     "GateError",
     "HesoError",
+    "InDoubtError",
     "Kind",
+    "NotDone",
     "Outcome",
     "Permit",
     "PolicyError",
+    "RejectedError",
     "Runtime",
     "SettingsError",
+    "StillRunningError",
     "SuspendedError",
+    "ToolFailedError",
+    "Unknown",
     "Verb",
     "Verdict",
+    "WithdrawnError",
+    "cancel",
     "current_action_hash",
+    "current_idempotency_key",
     "destructive",
     "gate",
     "gate_sync",
     "init",
     "peek",
+    "resume",
     "step",
     "tool",
     "verify_receipt",
+    "wait",
 ]
 
 

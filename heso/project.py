@@ -5,7 +5,7 @@ from pathlib import Path
 
 from heso.core.hashing import fingerprint
 from heso.settings import POLICY_FILE, STATE_FOLDER, SettingsError
-from heso.stores.key_folder import create_key, has_development_passphrase
+from heso.stores.key_folder import DECISION_KEY_FILE, create_key, has_development_passphrase
 
 BOOTSTRAP_FILE = "heso_bootstrap.py"
 _BOOTSTRAP = '''"""Import this first: every gated call of this project goes through heso from here on."""
@@ -85,6 +85,10 @@ def create_project(root: Path, passphrase: bytes | None) -> Made:
     key = create_key(state, passphrase)
     if key is not None:
         created.append(f"{STATE_FOLDER}/operator.key")
+    # A project that has its own passphrase gets no development one: its key is made when it is first needed.
+    may_make = key is not None or passphrase is not None
+    if may_make and create_key(state, passphrase, name=DECISION_KEY_FILE) is not None:
+        created.append(f"{STATE_FOLDER}/{DECISION_KEY_FILE}")
     for name, text in ((POLICY_FILE, _STARTER_POLICY), (BOOTSTRAP_FILE, _BOOTSTRAP)):
         if _create(root / name, text):
             created.append(name)

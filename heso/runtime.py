@@ -6,28 +6,33 @@ Starting is resuming: `init` on a project that crashed is the same call as on a 
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from heso.async_gate.context import Step
 from heso.async_gate.door import install_gate, installed_gate
 from heso.async_gate.errors import GateError
 from heso.async_gate.pipeline import Gate, Permit
 from heso.async_gate.stages import Call
+from heso.core.encoding import Digest
 from heso.core.errors import HesoError
 from heso.core.instant import Instant, instant_of
 from heso.policy.model import Outcome
 from heso.policy.reader import parse_policy
-from heso.ports import Clock, TimeAuthority
+from heso.ports import Clock, Signer, TimeAuthority
 from heso.settings import POLICY_FILE, Settings, SettingsError, read_settings
-from heso.stores.key_folder import check_private_folder, load_key
+from heso.stores.key_folder import check_private_folder, load_decision_key, load_key
 from heso.stores.reveals import RevealFolder
 from heso.stores.sqlite.ledger import SqliteLedger
 
+if TYPE_CHECKING:
+    from heso.workflows.desk import Desk
+
 _starting = threading.Lock()
+_started: list["Runtime"] = []
 
 
 class SystemClock:
@@ -60,11 +65,33 @@ class Runtime:
 
     settings: Settings
     gate: Gate
+    _desks: list["Desk"] = field(default_factory=list, repr=False)
+
+    @property
+    def desk(self) -> "Desk":
+        """Where decisions arrive. The key that signs them is opened at the first one."""
+        if not self._desks:
+            self._desks.append(self._open_desk())
+        return self._desks[0]
+
+    def _open_desk(self) -> "Desk":
+        from heso.stores.sqlite.tickets import SqliteTickets  # noqa: PLC0415  # only who waits needs it
+        from heso.workflows.desk import Desk  # noqa: PLC0415
+
+        def open_decider() -> Signer:
+            return load_decision_key(
+                self.settings.state,
+                self.settings.passphrase,
+                allow_development=not self.settings.requires_passphrase,
+            )
+
+        return Desk(self.gate, SqliteTickets(self.settings.database), open_decider)
 
     def close(self) -> None:
         """Finish what was accepted and stop gating; calls fail closed from then on. May be called twice."""
         if installed_gate() is self.gate:
             install_gate(None)
+            _started.clear()
         self.gate.ledger.close()
 
     def __enter__(self) -> Self:
@@ -100,6 +127,7 @@ def init(
     with _starting:
         before = installed_gate()
         install_gate(None)
+        _started.clear()
         if before is not None:
             before.ledger.close()
         try:
@@ -120,6 +148,7 @@ def init(
                 )  # where a traceback is all that is seen
             raise
         install_gate(runtime.gate)
+        _started[:] = [runtime]
     return runtime
 
 
@@ -135,6 +164,40 @@ async def gate(action: Call) -> Permit:
 def gate_sync(action: Call) -> Permit:
     """`gate` for synchronous code."""
     return _installed(action).admit_inline(action)
+
+
+async def resume(action_hash: str) -> Any:
+    """Run a suspended action once it was approved, in this process, and return its result.
+
+    Any process that has the project and the tool may ask, any number of times, at the same moment: one runs it, everybody
+    gets the result. Raises `SuspendedError` while it waits, `RejectedError`, `ExpiredError`, `WithdrawnError`,
+    `InDoubtError`, `ToolFailedError`, or what the tool itself raises here; `NoSuchTool` or `CannotResume` when this process
+    cannot run it, and then it is as it was. A result that was stored comes back in its JSON form.
+    """
+    from heso.workflows.resume import resume as resume_at  # noqa: PLC0415  # only who waits needs it
+
+    return await resume_at(_running(action_hash).desk, Digest(action_hash))
+
+
+async def wait(action_hash: str, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109  # it raises SuspendedError, not TimeoutError
+    """Wait here until a suspended action is decided, then `resume` it.
+
+    `timeout` is in seconds; when it is over and nobody has decided, raises `SuspendedError`.
+    """
+    from heso.workflows.resume import wait as wait_at  # noqa: PLC0415  # only who waits needs it
+
+    return await wait_at(_running(action_hash).desk, Digest(action_hash), timeout_seconds=timeout)
+
+
+def cancel(action_hash: str) -> None:
+    """Take a suspended action back. Raises `WrongState` once it runs or has ended."""
+    _running(action_hash).desk.cancel(Digest(action_hash))
+
+
+def _running(action_hash: str) -> Runtime:
+    if not _started:
+        raise GateError(action_hash[:12], "there is no gate", "call heso.init() first")
+    return _started[0]
 
 
 def peek(action: Call) -> Outcome:
@@ -168,6 +231,9 @@ def _build(settings: Settings, clock: Clock) -> Runtime:
         project=Step(settings.workflow, settings.account, None),
         is_blocking=settings.is_blocking,
         default_sla_minutes=settings.default_sla_minutes,
+        default_grant_minutes=settings.default_grant_minutes,
+        owner=_this_process,
+        lease_seconds=settings.lease_seconds,
     )
     try:
         built.enter_policy()
@@ -175,6 +241,12 @@ def _build(settings: Settings, clock: Clock) -> Runtime:
         ledger.close()
         raise
     return Runtime(settings=settings, gate=built)
+
+
+def _this_process() -> str:
+    from heso.workflows.owners import this_process  # noqa: PLC0415  # only a claim asks
+
+    return this_process()
 
 
 def _time_authority(settings: Settings) -> TimeAuthority | None:

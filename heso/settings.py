@@ -8,6 +8,8 @@
 | enforce decisions   | blocking         | HESO_BLOCKING              | blocking              | true                |
 | wait for the ledger | timeout          | HESO_TIMEOUT               | timeout_seconds       | 30                  |
 | approval deadline   |                  | HESO_DEFAULT_SLA_MINUTES   | default_sla_minutes   | 1440 (a day)        |
+| a grant's life      |                  |                            | grant_minutes         | 60                  |
+| a claim's lease     |                  |                            | lease_seconds         | 600                 |
 | time authority      |                  |                            | time_authority        | none                |
 | its root (PEM file) |                  |                            | time_roots            |                     |
 | key passphrase      |                  | HESO_KEY_PASSPHRASE        |                       |                     |
@@ -32,6 +34,8 @@ POLICY_FILE = "heso.toml"
 STATE_FOLDER = ".heso"
 DEFAULT_TIMEOUT_SECONDS = 30.0
 DEFAULT_SLA_MINUTES = 24 * 60
+DEFAULT_GRANT_MINUTES = 60
+DEFAULT_LEASE_SECONDS = 600
 
 _TRUTHS = {
     "1": True,
@@ -69,6 +73,8 @@ class Settings:
     is_blocking: bool
     timeout_seconds: float
     default_sla_minutes: int
+    default_grant_minutes: int
+    lease_seconds: int
     passphrase: bytes | None = field(repr=False)
     requires_passphrase: bool
     time_authority: str
@@ -110,6 +116,12 @@ def read_settings(
         ),
         timeout_seconds=_timeout(environment, table, timeout),
         default_sla_minutes=_sla(environment, table),
+        default_grant_minutes=table.integer(
+            "grant_minutes", DEFAULT_GRANT_MINUTES, least=1, most=MOST_MINUTES
+        ),
+        lease_seconds=table.integer(
+            "lease_seconds", DEFAULT_LEASE_SECONDS, least=1, most=7 * 86_400
+        ),
         passphrase=read_passphrase(environment),
         requires_passphrase=requires_passphrase(environment),
         **_time_settings(table, root),

@@ -123,6 +123,16 @@ def seal_overdue(heads: Heads, action_hash: Digest, bench: Bench, at: Instant) -
     return Batch((Entry(link, at),), (ticket.after(Event.EXPIRE),))
 
 
+def end_of_asking(heads: Heads, ticket: Ticket, bench: Bench, why: str, at: Instant) -> Receipt:
+    """The link that ends an action for which another one stands from now on."""
+    if ticket.state is not TicketState.SUSPENDED:
+        chain = next_block(ticket.lifecycle_session, heads.head(ticket.lifecycle_session))
+        content = draft_completion(ticket.content, chain=chain, error=f"in doubt: {why}")
+        return seal_receipt(content, bench.operator)
+    record = _own_record(bench, "rejected", why, at)
+    return _decision(heads, ticket, "denied", record, bench)
+
+
 def seal_never_ran(heads: Heads, ticket: Ticket, operator: Signer, why: str) -> Receipt:
     """The link that ends an approved action which never ran."""
     chain = next_block(ticket.lifecycle_session, heads.head(ticket.lifecycle_session))

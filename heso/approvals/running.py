@@ -4,7 +4,7 @@ A claim is the intent, on disk before the effect. Whoever claims gets a fence, h
 finish. What nobody finishes is in doubt: visible, and settled by a person, by a probe, or by a tool that may run twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from heso.approvals.deciding import find_ticket
@@ -17,17 +17,6 @@ from heso.core.links import draft_completion
 from heso.core.receipt import ChainBlock, Json, seal_receipt
 from heso.core.ticket import Event, Ticket, TicketState
 from heso.ports import Batch, Entry, Heads, Signer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """The right to run an action once, until the lease ends."""
-
-    ticket: Ticket
-
-    @property
-    def fence(self) -> int:
-        return self.ticket.fence
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +64,15 @@ def seal_outcome(
     at: Instant,
     *,
     fence: int | None = None,
+    is_delivered: bool = False,
 ) -> Batch:
-    """What came of it. `fence` None is a person's word. Raises `WrongState`, or `StaleClaim` for an older claim."""
+    """What came of it. `fence` None is a person's word; `is_delivered` when whoever called knows it already. Raises `WrongState`, or `StaleClaim` for an older claim."""
     ticket = find_ticket(heads, action_hash)
     if fence is not None and fence != ticket.fence:
         raise StaleClaim(action_hash, fence, ticket.fence)
     chain = next_block(ticket.lifecycle_session, heads.head(ticket.lifecycle_session))
     after, content = _end(ticket, chain, outcome)
+    after = replace(after, is_delivered=is_delivered)
     return Batch((Entry(seal_receipt(content, operator), at),), (after,))
 
 

@@ -27,6 +27,16 @@ class Binder:
         self._names = frozenset(p.name for p in parameters)
 
     @property
+    def signature(self) -> inspect.Signature:
+        """What calling it binds."""
+        return self._signature
+
+    @property
+    def receiver(self) -> str:
+        """The name of `self` or `cls`; empty when there is none."""
+        return self._receiver
+
+    @property
     def keywords(self) -> str:
         """The name of the `**kwargs` parameter; empty when there is none."""
         kinds = self._signature.parameters.values()

@@ -32,6 +32,14 @@ def current_action_hash() -> Digest | None:
     return _action.get()
 
 
+def current_idempotency_key() -> str | None:
+    """Inside a gated body: a key to hand on to whoever has the effect, so that a second attempt is no second effect.
+
+    It is the same for every attempt of one approved action. Elsewhere None.
+    """
+    return _action.get()
+
+
 def enter_action(action_hash: Digest) -> Token[Digest | None]:
     return _action.set(action_hash)
 

@@ -37,7 +37,7 @@ class SuspendedError(HesoError):
 
     @property
     def next_step(self) -> str:  # type: ignore[override]  # it names this very action
-        return f"see it with heso show {self.action_hash[:12]}"
+        return f"somebody decides with heso approve {self.action_hash[:12]} --key FILE; then heso.resume"
 
     def __str__(self) -> str:
         return (
@@ -62,3 +62,93 @@ class GateError(HesoError):
 @dataclass(eq=False)
 class CaptureError(GateError):
     """The arguments cannot be written down exactly, so nobody could say what was approved."""
+
+
+@dataclass(eq=False)
+class RejectedError(HesoError):
+    """A person said no. It did not run and never will."""
+
+    tool: str
+    action_hash: Digest
+    by: str
+    reason: str
+
+    next_step = "do without it, or ask for something else"
+
+    def __str__(self) -> str:
+        why = f": {self.reason}" if self.reason else ""
+        return f"{self.tool} was rejected by {self.by}{why}"
+
+
+@dataclass(eq=False)
+class ExpiredError(HesoError):
+    """Nobody decided in time, or an approval was not used in time. It did not run."""
+
+    tool: str
+    action_hash: Digest
+
+    next_step = "call it again to ask again"
+
+    def __str__(self) -> str:
+        return f"{self.tool} did not run: its time is over ({self.action_hash[:12]})"
+
+
+@dataclass(eq=False)
+class WithdrawnError(HesoError):
+    """Whoever asked for it took it back. It did not run."""
+
+    tool: str
+    action_hash: Digest
+
+    next_step = "call it again to ask again"
+
+    def __str__(self) -> str:
+        return f"{self.tool} was cancelled ({self.action_hash[:12]})"
+
+
+@dataclass(eq=False)
+class StillRunningError(HesoError):
+    """Somebody else is running it at this moment."""
+
+    tool: str
+    action_hash: Digest
+
+    @property
+    def next_step(self) -> str:  # type: ignore[override]  # it names this very action
+        return f"wait for it: await heso.wait({self.action_hash!r})"
+
+    def __str__(self) -> str:
+        return f"{self.tool} is running elsewhere ({self.action_hash[:12]})"
+
+
+@dataclass(eq=False)
+class InDoubtError(HesoError):
+    """It was started and never reported back: it may have happened, once. It is not run again by itself."""
+
+    tool: str
+    action_hash: Digest
+    why: str = "whoever ran it is gone"
+
+    @property
+    def next_step(self) -> str:  # type: ignore[override]  # it names this very action
+        return (
+            f"find out whether it happened, then heso settle {self.action_hash[:12]} "
+            "--happened, --not or --ask-again"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.tool} may or may not have happened: {self.why}; {self.next_step}"
+
+
+@dataclass(eq=False)
+class ToolFailedError(HesoError):
+    """It ran elsewhere, or before, and raised; `said` is what is known of it."""
+
+    tool: str
+    action_hash: Digest
+    said: str
+
+    next_step = "the effect may have happened in part; call it again to ask again"
+
+    def __str__(self) -> str:
+        return f"{self.tool} ran and failed: {self.said}"

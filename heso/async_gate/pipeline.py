@@ -11,17 +11,8 @@ from typing import assert_never
 from heso.async_gate.anchoring import Anchor, append_anchored, append_anchored_inline
 from heso.async_gate.context import Step, current_step
 from heso.async_gate.errors import BlockedError, GateError, SuspendedError
-from heso.async_gate.stages import (
-    AlreadyAsked,
-    Call,
-    Captured,
-    Evaluated,
-    admission_of,
-    capture,
-    evaluate,
-    policy_entry,
-    sign,
-)
+from heso.async_gate.sealing import admission_of, policy_entry, sign
+from heso.async_gate.stages import AlreadyAsked, Call, Captured, Evaluated, capture, evaluate
 from heso.core.encoding import Digest
 from heso.core.errors import HesoError
 from heso.core.hot import hot_value
@@ -72,8 +63,8 @@ class Gate:
     is_blocking: bool = True
     default_sla_minutes: int = 24 * 60
     default_grant_minutes: int = 60
-    owner: str = ""
-    """This process, as claims name it."""
+    owner: Callable[[], str] = str
+    """Names this process, as claims do."""
     lease_seconds: float = 600.0
 
     async def admit(self, call: Call) -> Permit:

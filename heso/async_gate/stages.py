@@ -8,46 +8,35 @@ append    Batch     -> Appended    on disk (the ledger's own promise)
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NewType
+from typing import TYPE_CHECKING, NewType
 
 from heso.approvals.roster import fix_terms
-from heso.approvals.terms import Terms, format_terms
-from heso.async_gate.anchoring import Anchor, anchor_content
+from heso.approvals.terms import Terms
 from heso.async_gate.context import Step
 from heso.async_gate.effects import classify_call
 from heso.async_gate.errors import CaptureError
 from heso.async_gate.snapshot import Unfit, snapshot_fields
 from heso.core.canonical import canonical_bytes
-from heso.core.chain import next_block
 from heso.core.encoding import Digest
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
-from heso.core.instant import MINUTE, Instant, format_instant
-from heso.core.lifecycle import LIFECYCLE_PREFIX, TOKEN_BYTES, TOKEN_PREFIX, hash_resume_token
-from heso.core.links import draft_suspension
+from heso.core.instant import MINUTE, Instant
+from heso.core.lifecycle import LIFECYCLE_PREFIX, TOKEN_BYTES, TOKEN_PREFIX
 from heso.core.receipt import (
     Action,
-    DecisionPath,
-    Json,
-    PolicyRecord,
-    Receipt,
     SessionId,
     Verb,
-    draft_content,
-    seal_receipt,
 )
 from heso.core.redaction import Redacted, check_path, redact_fields
 from heso.core.ticket import Ticket
-from heso.policy.evaluate import decision_path, evaluate_action
+from heso.policy.evaluate import evaluate_action
 from heso.policy.model import Outcome, Policy, RequireApproval
 from heso.policy.scope import parse_host
-from heso.ports import Batch, Entry, Heads, Signer
 
 if TYPE_CHECKING:
     from heso.taxonomy.facts import Signal
 
 POLICY_SESSION = SessionId("heso.policy")
-_NO_CONTEXT = digest(b"")
 
 ResumeToken = NewType("ResumeToken", str)
 
@@ -247,156 +236,3 @@ def _call_key(captured: Captured, hidden: tuple[str, ...]) -> Digest:
     names: list[object] = [captured.session, action.tool_name, captured.tool_version]
     names += [str(action.verb), action.workflow, action.account, action.target_host, fields]
     return digest(canonical_bytes(names))
-
-
-def sign(
-    evaluated: Evaluated,
-    heads: Heads,
-    signer: Signer,
-    policy: Policy,
-    anchor: Anchor | None = None,
-    *,
-    asks_anew: bool = False,
-) -> Batch:
-    """The receipts of one action, fitted to the chains' ends; the action's own is `admission_of` the batch.
-
-    A policy that is not yet the ledger's newest is entered first, so every receipt follows its policy.
-    Raises `AlreadyAsked` for the call of a tool that was asked before, unless it `asks_anew`; `Unanchored` when the action needs a time anchor and `anchor` is not over exactly this content.
-    """
-    at = evaluated.captured.at
-    if evaluated.request is not None and evaluated.captured.tool_version and not asks_anew:
-        asked = heads.undelivered(evaluated.request.call_key)
-        if asked is not None:
-            raise AlreadyAsked(asked, evaluated)
-    receipt = _seal_action(evaluated, heads, signer, anchor)
-    entries = [Entry(receipt, at)]
-    tickets: tuple[Ticket, ...] = ()
-    if evaluated.request is not None:
-        ticket = _open_ticket(evaluated, evaluated.request, receipt, policy)
-        link = _seal_suspension(ticket, evaluated.request, receipt, signer, policy)
-        entries.append(Entry(link, at))
-        tickets = (ticket,)
-    if heads.policy_hash == policy.hash:
-        return Batch(tuple(entries), tickets)
-    return Batch((policy_entry(heads, signer, policy, at), *entries), tickets, policy.text)
-
-
-def admission_of(evaluated: Evaluated, receipts: tuple[Receipt, ...]) -> Receipt:
-    """The action's own receipt among those of its batch."""
-    return receipts[-1] if evaluated.request is None else receipts[-2]
-
-
-def policy_entry(heads: Heads, signer: Signer, policy: Policy, at: Instant) -> Entry:
-    """The signed note that a policy came into force."""
-    action = Action(
-        verb=Verb.TOOL_CALL,
-        tool_name=POLICY_SESSION,
-        workflow=POLICY_SESSION,
-        account=POLICY_SESSION,
-        fields={"policy_hash": policy.hash, "replaces": heads.policy_hash},
-    )
-    record = PolicyRecord(
-        rule_id="policy.loaded",
-        rule_display="This policy is in force from here on.",
-        matched_conditions=(),
-        decision_path=DecisionPath.ALLOW,
-    )
-    content = draft_content(
-        action,
-        record,
-        captured_at=format_instant(at),
-        operator=signer.public_key,
-        chain=next_block(POLICY_SESSION, heads.head(POLICY_SESSION)),
-    )
-    return Entry(seal_receipt(content, signer), at)
-
-
-def _seal_action(
-    evaluated: Evaluated, heads: Heads, signer: Signer, anchor: Anchor | None
-) -> Receipt:
-    captured, outcome = evaluated.captured, evaluated.outcome
-    matched: list[Json] = list(outcome.matched)
-    if captured.declared is not captured.action.verb:
-        raised: Json = {
-            "field": "taxonomy.verb",
-            "op": "raised_from",
-            "value": str(captured.declared),
-        }
-        matched.append(raised)
-    if evaluated.is_observed:
-        matched.append({"field": "gate.blocking", "op": "eq", "value": False})
-    content = draft_content(
-        evaluated.shown,
-        PolicyRecord(
-            rule_id=outcome.rule_id,
-            rule_display=outcome.display,
-            matched_conditions=matched,
-            decision_path=decision_path(outcome.decision),
-        ),
-        captured_at=format_instant(captured.at),
-        operator=signer.public_key,
-        chain=next_block(captured.session, heads.head(captured.session)),
-        redaction=evaluated.redacted.record,
-    )
-    if evaluated.needs_anchor:
-        content = anchor_content(content, anchor)
-    return seal_receipt(content, signer)
-
-
-def _open_ticket(evaluated: Evaluated, request: Request, asked: Receipt, policy: Policy) -> Ticket:
-    captured = evaluated.captured
-    record = evaluated.redacted.record
-    return Ticket(
-        action_hash=asked.action_hash,
-        lifecycle_session=SessionId(LIFECYCLE_PREFIX + asked.action_hash),
-        session_id=captured.session,
-        asked=asked.body,
-        tool_name=captured.action.tool_name,
-        tool_version=captured.tool_version,
-        workflow=captured.action.workflow,
-        account=captured.action.account,
-        rule_id=evaluated.outcome.rule_id,
-        policy_hash=policy.hash,
-        terms_json=format_terms(request.terms),
-        reveal_root=None if record is None else Digest(str(record["merkle_root"])),
-        resume_token=request.token,
-        call_key=request.call_key,
-        suspended_at=captured.at,
-        due=request.due,
-    )
-
-
-def _seal_suspension(
-    ticket: Ticket, request: Request, asked: Receipt, signer: Signer, policy: Policy
-) -> Receipt:
-    terms = request.terms
-    action: Any = asked.content["action"]
-    fields = action["fields"]
-    approval: Json = {
-        "sla": f"PT{terms.sla_minutes}M",
-        "expires_at": format_instant(request.due),
-        "on_timeout": terms.on_timeout,
-        "approver_pubkeys": list(terms.roster),
-    }
-    if terms.escalate_to:
-        after = f"PT{terms.sla_minutes}M"
-        approval["escalation"] = {"after": after, "to": list(terms.escalate_to)}
-    suspension: Json = {
-        "resume_token_hash": hash_resume_token(request.token),
-        "context_ref": {
-            "scheme": "customer",
-            "key": ticket.session_id,
-            "hash": digest(canonical_bytes(fields)) if fields else _NO_CONTEXT,
-        },
-        "policy": {"policy_id": "heso.toml", "policy_hash": policy.hash, "rule": ticket.rule_id},
-        "approval": approval,
-    }
-    if ticket.tool_version:
-        suspension["tool_binding_hash"] = tool_binding(ticket.tool_name, ticket.tool_version)
-    chain = next_block(ticket.lifecycle_session, None)
-    return seal_receipt(draft_suspension(asked.content, chain=chain, suspension=suspension), signer)
-
-
-def tool_binding(name: str, version: str) -> Digest:
-    """What a suspended link says of the tool that will run."""
-    return digest(canonical_bytes([name, version]))

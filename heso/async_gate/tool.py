@@ -4,87 +4,19 @@ Works on functions, coroutine functions, methods, static and class methods, gene
 last two pass the gate once, before their first item.
 """
 
-import functools
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from heso.async_gate.binding import Binder
-from heso.async_gate.context import enter_action, leave_action
-from heso.async_gate.door import installed_gate
-from heso.async_gate.errors import GateError
-from heso.async_gate.pipeline import Gate, Permit
-from heso.async_gate.snapshot import snapshot_fields
-from heso.async_gate.stages import Call
-from heso.core.canonical import canonical_bytes
+from heso.async_gate.registry import Kind, Probe, RegisteredTool, register_tool
+from heso.async_gate.wrapping import Gated, TargetHost, dress, wrap
 from heso.core.receipt import Verb
 from heso.core.redaction import check_path
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-TargetHost = str | Callable[[Mapping[str, Any]], str | None]
-"""Where the action goes: a host, or a function of the arguments by name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Gated:
-    """What decorating fixed about a function."""
-
-    name: str
-    verb: Verb
-    redact: tuple[str, ...]
-    target_host: TargetHost | None
-    binder: Binder
-
-    def call(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Call:
-        fields = self.binder.bind(args, kwargs)
-        host = self.target_host
-        return Call(
-            tool_name=self.name,
-            fields=fields,
-            verb=self.verb,
-            target_host=host
-            if host is None or isinstance(host, str)
-            else self._find_host(host, fields),
-            redact=self.redact,
-        )
-
-    def _find_host(
-        self, find: Callable[[Mapping[str, Any]], str | None], fields: Mapping[str, object]
-    ) -> str | None:
-        try:
-            host = find(dict(fields))
-        except Exception as error:
-            why = f"its target_host function failed ({type(error).__name__})"
-            raise GateError(self.name, why, "mend the function") from error
-        if host is not None and not isinstance(host, str):
-            raise GateError(
-                self.name, "its target_host function gave no text", "return a host or None"
-            )
-        return host
-
-    def gate(self) -> Gate:
-        gate = installed_gate()
-        if gate is None:
-            raise GateError(self.name, "there is no gate", "call heso.init() first")
-        return gate
-
-    def refuse_if_changed(self, permit: Permit, call: Call) -> None:
-        """The body gets the caller's own objects. What changed while the receipt was written was never judged."""
-        if not permit.captured.is_mutable:
-            return
-        try:
-            fields, _ = snapshot_fields(call.fields)
-            is_same = canonical_bytes(fields) == canonical_bytes(permit.captured.action.fields)
-        except Exception:  # noqa: BLE001  # whatever it is, they are not what they were
-            is_same = False
-        if not is_same:
-            why = "its arguments changed while it passed the gate"
-            raise GateError(
-                self.name, why, "do not share mutable arguments with other tasks or threads"
-            )
 
 
 @overload
@@ -96,6 +28,10 @@ def tool(
     redact: list[str] | tuple[str, ...] = ...,
     target_host: TargetHost | None = ...,
     name: str | None = ...,
+    version: str = ...,
+    probe: Probe | None = ...,
+    idempotent: bool = ...,
+    timeout: float | None = ...,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def tool(
     function: Callable[P, R] | None = None,
@@ -105,6 +41,10 @@ def tool(
     redact: list[str] | tuple[str, ...] = (),
     target_host: TargetHost | None = None,
     name: str | None = None,
+    version: str = "1",
+    probe: Probe | None = None,
+    idempotent: bool = False,
+    timeout: float | None = None,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Gate every call of a function.
 
@@ -112,13 +52,20 @@ def tool(
     into objects) whose values no receipt shows. `target_host` is where it goes. `name` is the tool's name on
     receipts; it defaults to the qualified name.
 
+    An action that waited for approval is run by name and `version`, in any process that has them. When whoever ran it is
+    gone, `probe` is asked with the idempotency key whether it happened; `idempotent=True` says that it may be run again
+    with the same key; without either a person settles it. `timeout` bounds such a run of a coroutine function, in
+    seconds; what is cut off is in doubt.
+
     A call raises `BlockedError`, `SuspendedError` or `GateError` before the body runs, else whatever the body does.
     Raises `ValueError` or `TypeError` while decorating when an option is wrong.
     """
-    options = (Verb(verb), _paths(redact), target_host, name)
+    options = _Options(
+        Verb(verb), _paths(redact), target_host, name, _checked(version), probe, idempotent, timeout
+    )
     if function is not None:
-        return _decorate(function, *options)
-    return lambda wanted: _decorate(wanted, *options)
+        return _decorate(function, options)
+    return lambda wanted: _decorate(wanted, options)
 
 
 @overload
@@ -129,6 +76,10 @@ def destructive(
     redact: list[str] | tuple[str, ...] = ...,
     target_host: TargetHost | None = ...,
     name: str | None = ...,
+    version: str = ...,
+    probe: Probe | None = ...,
+    idempotent: bool = ...,
+    timeout: float | None = ...,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def destructive(
     function: Callable[P, R] | None = None,
@@ -137,12 +88,45 @@ def destructive(
     redact: list[str] | tuple[str, ...] = (),
     target_host: TargetHost | None = None,
     name: str | None = None,
+    version: str = "1",
+    probe: Probe | None = None,
+    idempotent: bool = False,
+    timeout: float | None = None,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """`tool(verb="delete")`: something that cannot be undone. No policy lets it pass without a person."""
-    options = (Verb.DELETE, _paths(redact), target_host, name)
+    options = _Options(
+        Verb.DELETE,
+        _paths(redact),
+        target_host,
+        name,
+        _checked(version),
+        probe,
+        idempotent,
+        timeout,
+    )
     if function is not None:
-        return _decorate(function, *options)
-    return lambda wanted: _decorate(wanted, *options)
+        return _decorate(function, options)
+    return lambda wanted: _decorate(wanted, options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What a decorator was told."""
+
+    verb: Verb
+    redact: tuple[str, ...]
+    target_host: TargetHost | None
+    name: str | None
+    version: str
+    probe: Probe | None
+    is_idempotent: bool
+    timeout_seconds: float | None
+
+
+def _checked(version: str) -> str:
+    if not version or not version.isprintable():
+        raise ValueError(f"a tool's version is a short text, not {version!r}")
+    return version
 
 
 def _paths(redact: Sequence[str]) -> tuple[str, ...]:
@@ -152,40 +136,55 @@ def _paths(redact: Sequence[str]) -> tuple[str, ...]:
 
 
 def _decorate(
-    function: Callable[P, R],
-    verb: Verb,
-    redact: tuple[str, ...],
-    target_host: TargetHost | None,
-    name: str | None,
-    *,
-    is_static: bool = False,
+    function: Callable[P, R], options: _Options, *, is_static: bool = False
 ) -> Callable[P, R]:
     if isinstance(function, staticmethod | classmethod):
         is_static = isinstance(function, staticmethod)
-        inner = _decorate(function.__func__, verb, redact, target_host, name, is_static=is_static)
+        inner = _decorate(function.__func__, options, is_static=is_static)
         return cast("Callable[P, R]", type(function)(inner))
     if not inspect.isroutine(function):
         raise TypeError(f"heso.tool gates functions and methods, not {type(function).__name__}")
-    gated = _Gated(
-        name=name or function.__qualname__.rpartition("<locals>.")[2],
-        verb=verb,
-        redact=redact,
-        target_host=target_host,
-        binder=Binder(function, is_static=is_static),
+    binder = Binder(function, is_static=is_static)
+    kind = _kind_of(function, binder)
+    gated = Gated(
+        name=options.name or function.__qualname__.rpartition("<locals>.")[2],
+        verb=options.verb,
+        redact=options.redact,
+        target_host=options.target_host,
+        binder=binder,
+        version="" if kind == "other" else options.version,
+        timeout_seconds=options.timeout_seconds,
     )
     _refuse_unknown_paths(gated)
-    return _dress(_wrapper(function, gated), function)
+    if kind != "other":
+        _register(function, gated, options, kind)
+    return dress(wrap(function, gated), function)
 
 
-def _dress(wrapper: Callable[..., Any], function: Callable[P, R]) -> Callable[P, R]:
-    """Make the wrapper look like the function, without `__wrapped__`: that would be a door around the gate."""
-    dressed: Any = functools.wraps(function)(wrapper)
-    del dressed.__wrapped__
-    dressed.__signature__ = inspect.signature(function)
-    return cast("Callable[P, R]", dressed)
+def _kind_of(function: Callable[..., Any], binder: Binder) -> Kind:
+    """How a checkpoint runs it. A generator has no one result, and a method no object to be called on elsewhere."""
+    inner = inspect.unwrap(function)
+    if binder.receiver or inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner):
+        return "other"
+    return "coroutine" if inspect.iscoroutinefunction(inner) else "function"
 
 
-def _refuse_unknown_paths(gated: _Gated) -> None:
+def _register(function: Callable[..., Any], gated: Gated, options: _Options, kind: Kind) -> None:
+    register_tool(
+        RegisteredTool(
+            name=gated.name,
+            version=gated.version,
+            function=function,
+            kind=kind,
+            signature=gated.binder.signature,
+            probe=options.probe,
+            is_idempotent=options.is_idempotent,
+            timeout_seconds=options.timeout_seconds,
+        )
+    )
+
+
+def _refuse_unknown_paths(gated: Gated) -> None:
     """A misspelt redact path would hide nothing, silently."""
     for path in gated.redact:
         check_path(path)
@@ -196,114 +195,3 @@ def _refuse_unknown_paths(gated: _Gated) -> None:
             )
         if not gated.binder.keywords and first not in gated.binder.names:
             raise ValueError(f"{gated.name} has no parameter for the redact path {path!r}")
-
-
-def _wrapper(function: Callable[..., Any], gated: _Gated) -> Callable[..., Any]:
-    inner = inspect.unwrap(
-        function
-    )  # a plain wrapper around a coroutine function still starts it later
-    if inspect.iscoroutinefunction(inner):
-        return _wrap_coroutine(function, gated)
-    if inspect.isasyncgenfunction(inner):
-        return _wrap_async_generator(function, gated)
-    if inspect.isgeneratorfunction(inner):
-        return _wrap_generator(function, gated)
-    return _wrap_function(function, gated)
-
-
-def _wrap_function(function: Callable[..., Any], gated: _Gated) -> Callable[..., Any]:
-    def run(*args: Any, **kwargs: Any) -> Any:
-        call = gated.call(args, kwargs)
-        permit = gated.gate().admit_inline(call)
-        gated.refuse_if_changed(permit, call)
-        token = enter_action(permit.action_hash)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            leave_action(token)
-
-    return run
-
-
-def _wrap_coroutine(function: Callable[..., Awaitable[Any]], gated: _Gated) -> Callable[..., Any]:
-    async def run(*args: Any, **kwargs: Any) -> Any:
-        call = gated.call(args, kwargs)
-        permit = await gated.gate().admit(call)
-        gated.refuse_if_changed(permit, call)
-        token = enter_action(permit.action_hash)
-        try:
-            return await function(*args, **kwargs)
-        finally:
-            leave_action(token)
-
-    return run
-
-
-def _wrap_generator(
-    function: Callable[..., Generator[Any, Any, Any]], gated: _Gated
-) -> Callable[..., Any]:
-    def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        call = gated.call(args, kwargs)
-        permit = gated.gate().admit_inline(call)
-        gated.refuse_if_changed(permit, call)
-        return (yield from _Inside(function(*args, **kwargs), permit))
-
-    return run
-
-
-class _Inside(Generator[Any, Any, Any]):
-    """A generator whose body sees its own action hash, and whose consumer, between items, does not."""
-
-    def __init__(self, body: Generator[Any, Any, Any], permit: Permit) -> None:
-        self._body = body
-        self._permit = permit
-
-    def send(self, value: Any, /) -> Any:
-        token = enter_action(self._permit.action_hash)
-        try:
-            return self._body.send(value)
-        finally:
-            leave_action(token)
-
-    def throw(self, *error: Any) -> Any:
-        token = enter_action(self._permit.action_hash)
-        try:
-            return self._body.throw(*error)
-        finally:
-            leave_action(token)
-
-
-def _wrap_async_generator(
-    function: Callable[..., AsyncGenerator[Any, Any]], gated: _Gated
-) -> Callable[..., Any]:
-    async def run(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        call = gated.call(args, kwargs)
-        permit = await gated.gate().admit(call)
-        gated.refuse_if_changed(permit, call)
-        body = function(*args, **kwargs)
-        advance: Callable[[Any], Awaitable[Any]] = body.asend
-        argument: Any = None
-        try:
-            while True:
-                token = enter_action(permit.action_hash)
-                try:
-                    item = await advance(argument)
-                except StopAsyncIteration:
-                    return
-                finally:
-                    leave_action(token)
-                try:
-                    argument = yield item
-                    advance = body.asend
-                except GeneratorExit:
-                    raise
-                except BaseException as error:  # noqa: BLE001  # whatever was thrown in belongs to the body
-                    advance, argument = body.athrow, error
-        finally:
-            token = enter_action(permit.action_hash)
-            try:
-                await body.aclose()
-            finally:
-                leave_action(token)
-
-    return run

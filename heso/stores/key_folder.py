@@ -1,4 +1,5 @@
-"""The operator's key on disk: `.heso/operator.key`, mode 0600, opened once per process.
+"""The project's keys on disk, mode 0600: `.heso/operator.key`, opened once per process, and `.heso/decision.key`, which
+signs what was decided. An approver's key is a file of the same kind, on a machine of their own.
 
 Without a passphrase `create_key` makes one for development and puts it beside the key: that protects nobody who can
 read the folder, and production refuses it.
@@ -15,39 +16,49 @@ from heso.core.key_file import NONCE_BYTES, SALT_BYTES, open_key, seal_key
 from heso.core.keys import SigningKey
 
 KEY_FILE = "operator.key"
+DECISION_KEY_FILE = "decision.key"
 DEVELOPMENT_PASSPHRASE_FILE = "DEVELOPMENT-ONLY.passphrase"  # noqa: S105  # a file name
 
 
 @dataclass(eq=False)
 class KeyUnusable(HesoError):
-    """The operator's key cannot be used, so nothing can be signed and nothing runs."""
+    """A key cannot be used, so nothing can be signed with it; without the operator's, nothing runs."""
 
     why: str
     next_step: str = ""
 
     def __str__(self) -> str:
-        return f"the operator's key cannot be used: {self.why}"
+        return f"the key cannot be used: {self.why}"
 
 
-def create_key(folder: Path, passphrase: bytes | None) -> SigningKey | None:
+def create_key(
+    folder: Path, passphrase: bytes | None, *, name: str = KEY_FILE
+) -> SigningKey | None:
     """A fresh key in `folder`, sealed; None when there is one already, which is never overwritten."""
-    path = folder / KEY_FILE
+    path = folder / name
     if path.exists():
         return None
     if passphrase is None:
         passphrase = _keep_development_passphrase(folder)
-    seed = os.urandom(32)
-    container = seal_key(
-        seed,
-        passphrase,
-        salt=os.urandom(SALT_BYTES),
-        nonce=os.urandom(NONCE_BYTES),
-    )
     try:
-        _write_private(path, container)
+        return create_key_file(path, passphrase)
     except FileExistsError:
         return None  # another process was faster; its key stands
+
+
+def create_key_file(path: Path, passphrase: bytes) -> SigningKey:
+    """A fresh key in a file of its own, whole or not at all. Raises `FileExistsError`."""
+    seed = os.urandom(32)
+    container = seal_key(
+        seed, passphrase, salt=os.urandom(SALT_BYTES), nonce=os.urandom(NONCE_BYTES)
+    )
+    _write_private(path, container)
     return SigningKey.from_seed(seed)
+
+
+def open_key_file(path: Path, passphrase: bytes) -> SigningKey:
+    """Raises `KeyUnusable`, `WrongPassphrase`."""
+    return SigningKey.from_seed(open_key(_read_private(path), passphrase))
 
 
 def _keep_development_passphrase(folder: Path) -> bytes:
@@ -58,13 +69,26 @@ def _keep_development_passphrase(folder: Path) -> bytes:
     return _read_private(path).strip()
 
 
-def load_key(folder: Path, passphrase: bytes | None, *, allow_development: bool) -> SigningKey:
+def load_key(
+    folder: Path, passphrase: bytes | None, *, allow_development: bool, name: str = KEY_FILE
+) -> SigningKey:
     """The key, opened with `passphrase`, else with the development one beside it when that is allowed."""
-    path = folder / KEY_FILE
+    path = folder / name
     container = _read_private(path)
     if passphrase is None:
         passphrase = _development_passphrase(folder, allowed=allow_development)
     return SigningKey.from_seed(open_key(container, passphrase))
+
+
+def load_decision_key(
+    folder: Path, passphrase: bytes | None, *, allow_development: bool
+) -> SigningKey:
+    """The key that signs decisions. A project from before it had one gets it now, under the same passphrase."""
+    if not (folder / DECISION_KEY_FILE).exists():
+        if passphrase is None:
+            passphrase = _development_passphrase(folder, allowed=allow_development)
+        create_key(folder, passphrase, name=DECISION_KEY_FILE)
+    return load_key(folder, passphrase, allow_development=allow_development, name=DECISION_KEY_FILE)
 
 
 def check_private_folder(folder: Path) -> None:

@@ -20,8 +20,8 @@ CAUSES = {
 }
 
 
-def _break(project, port: str, fault: Fault) -> None:
-    faults = {0: fault}
+def _break(project, port: str, fault: Fault, *, number: int = 0) -> None:
+    faults = {number: fault}
     project.start(
         **{
             "reveals": lambda: {"reveals": FaultyReveals(project.reveals, faults)},
@@ -38,7 +38,8 @@ def test_a_fault_means_that_the_body_does_not_run(
     project, body, make_either: Make, call: tuple[str, Fault], verb: str
 ) -> None:
     project.start().enter_policy()
-    _break(project, *call)
+    looks_first = call[0] == "ledger" and verb == "payment"  # was this very call asked before?
+    _break(project, *call, number=1 if looks_first else 0)
     act = make_either(body, verb=verb, redact=["secret"])
     with pytest.raises(heso.GateError) as refused:
         act("x")
@@ -51,6 +52,17 @@ def test_a_fault_means_that_the_body_does_not_run(
     is_written = call == ("ledger", Fault.UNACKNOWLEDGED)
     wrote = {"llm_call": 1, "payment": 2, "http_request": 1}[verb]
     assert evidence.receipts == 1 + (wrote if is_written else 0)
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+def test_a_fault_while_looking_for_an_earlier_asking_leaves_nothing(
+    project, body, make_either: Make, fault: Fault
+) -> None:
+    project.start().enter_policy()
+    _break(project, "ledger", fault)
+    with pytest.raises(heso.GateError):
+        make_either(body, verb="payment", redact=["secret"])("x")
+    assert (body.ran, project.check().receipts) == ([], 1)
 
 
 def test_after_a_fault_the_next_call_goes_through(project, body, make_either: Make) -> None:

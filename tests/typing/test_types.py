@@ -9,7 +9,8 @@ import pytest
 HEAD = """
 import heso
 from heso.async_gate.pipeline import Gate
-from heso.async_gate.stages import Call, Captured, Evaluated, capture, evaluate, sign
+from heso.async_gate.sealing import sign
+from heso.async_gate.stages import Call, Captured, Evaluated, capture, evaluate
 from heso.core.verdict import Kind
 from heso.policy.model import Allow, Block, Decision, Policy, Redact
 from heso.ports import Heads, Ledger, Signer

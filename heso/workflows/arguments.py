@@ -1,0 +1,182 @@
+"""From a checkpoint back to a call: the very arguments that were approved, or nothing.
+
+Rule 1: hidden values come out of the sidecar, and each has to open its commitment in the signed receipt.
+Rule 2: what the tool will be called with is frozen again, as at the first call, and must come out as the same bytes.
+Rule 3: values become what the tool's annotations say through pydantic. A payload never names a class or a module.
+"""
+
+import inspect
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+import orjson
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+
+from heso.async_gate.binding import Binder
+from heso.async_gate.registry import RegisteredTool
+from heso.async_gate.snapshot import Unfit, snapshot_fields
+from heso.core.canonical import canonical_bytes
+from heso.core.encoding import Digest
+from heso.core.errors import HesoError, Malformed
+from heso.core.forms import BYTES, CALLABLE, OBJECT
+from heso.core.receipt import Json
+from heso.core.redaction import Reveal, check_reveals, parse_sidecar
+from heso.core.ticket import Ticket
+from heso.ports import Reveals
+
+_LENIENT = ConfigDict(arbitrary_types_allowed=True)
+
+
+@dataclass(eq=False)
+class CannotResume(HesoError):
+    """The arguments of a checkpoint cannot be given to the tool as it is now. The checkpoint is as it was."""
+
+    tool: str
+    action_hash: Digest
+    why: str
+
+    next_step = (
+        "run it with the code that asked for it, or cancel it and ask again: heso cancel HASH"
+    )
+
+    def __str__(self) -> str:
+        return f"{self.tool} ({self.action_hash[:12]}) cannot be resumed: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A call ready to be made, and its arguments as policy sees them."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    fields: dict[str, object]
+
+
+def rebuild_call(tool: RegisteredTool, ticket: Ticket, reveals: Reveals) -> Rebuilt:
+    """Raises `CannotResume`."""
+    try:
+        fields = _real_fields(ticket, reveals)
+        args, kwargs = _arguments(tool, fields)
+        again, _ = snapshot_fields(Binder(tool.function).bind(args, dict(kwargs)))
+        if canonical_bytes(again) != canonical_bytes(fields):
+            raise _Cannot("its arguments would not be the ones that were approved")
+    except _Cannot as error:
+        raise CannotResume(tool.name, ticket.action_hash, str(error)) from error.__cause__
+    except (Unfit, TypeError, Malformed) as error:
+        why = f"its arguments do not fit the tool ({type(error).__name__})"
+        raise CannotResume(tool.name, ticket.action_hash, why) from error
+    return Rebuilt(args, kwargs, fields)
+
+
+class _Cannot(Exception):
+    """Why not."""
+
+
+def _real_fields(ticket: Ticket, reveals: Reveals) -> dict[str, object]:
+    content = ticket.content
+    action: Any = content["action"]
+    if "redaction" not in content:
+        shown: dict[str, object] = action["fields"]
+        return shown
+    sidecar = None if ticket.reveal_root is None else reveals.find(ticket.reveal_root)
+    if sidecar is None:
+        raise _Cannot("its hidden values are gone: there is no sidecar for them")
+    opened = _opened(content, sidecar)
+    fields: dict[str, object] = orjson.loads(orjson.dumps(action["fields"]))
+    for reveal in opened:
+        _put(fields, reveal.field_path, orjson.loads(reveal.value_json))
+    return fields
+
+
+def _opened(content: Json, sidecar: bytes) -> tuple[Reveal, ...]:
+    redaction: Any = content["redaction"]
+    try:
+        opened = check_reveals(content, parse_sidecar(sidecar))
+    except Malformed as error:
+        raise _Cannot("its hidden values are not those that were approved") from error
+    if {one.field_path for one in opened} != {m["field_path"] for m in redaction["markers"]}:
+        raise _Cannot("some of its hidden values are gone")
+    return opened
+
+
+def _put(fields: dict[str, Any], path: str, value: object) -> None:
+    if path in fields:
+        fields[path] = value
+        return
+    *parents, last = path.split(".")
+    for segment in parents:
+        fields = fields[segment]
+    fields[last] = value
+
+
+def _arguments(
+    tool: RegisteredTool, fields: Mapping[str, object]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    hints = _hints(tool)
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    rest = dict(fields)
+    for name, parameter in tool.signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            kwargs.update({key: _value(tool, key, rest[key], hints.get(name)) for key in rest})
+            rest.clear()
+            continue
+        if name not in rest:
+            raise _Cannot(f"the tool has a parameter {name!r} now, which was not approved")
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            items: Any = rest.pop(name)
+            args.extend(_value(tool, name, item, hints.get(name)) for item in items)
+            continue
+        value = _value(tool, name, rest.pop(name), hints.get(name))
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            kwargs[name] = value
+        else:
+            args.append(value)
+    if rest:
+        raise _Cannot(f"the tool has no parameter {min(rest)!r} any more")
+    return tuple(args), kwargs
+
+
+def _hints(tool: RegisteredTool) -> dict[str, Any]:
+    try:
+        return get_type_hints(tool.function, include_extras=True)
+    except Exception:  # noqa: BLE001  # annotations that do not evaluate say nothing
+        return {}
+
+
+def _value(tool: RegisteredTool, name: str, value: object, hint: Any) -> Any:
+    plain = _decoded(name, value)
+    if hint is None or hint is Any or hint is inspect.Parameter.empty:
+        return plain
+    try:
+        return _adapter(hint).validate_python(plain)
+    except ValidationError as error:
+        why = f"the argument {name!r} is not what {tool.name} takes now"
+        raise _Cannot(why) from error
+    except PydanticUserError as error:
+        why = f"the argument {name!r} is of a type that no checkpoint can hold"
+        raise _Cannot(why) from error
+
+
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(hint, config=_LENIENT)
+    except PydanticUserError:  # a model, which brings a configuration of its own
+        return TypeAdapter(hint)
+
+
+def _decoded(name: str, value: object) -> object:
+    """The value behind a form that JSON has no word for."""
+    if isinstance(value, list):
+        return [_decoded(name, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {BYTES}:
+        return b64decode(str(value[BYTES]))
+    if value.keys() in ({OBJECT}, {CALLABLE}):
+        raise _Cannot(
+            f"the argument {name!r} was a {', '.join(map(str, value.values()))}, which no checkpoint holds"
+        )
+    return {key: _decoded(name, item) for key, item in value.items()}
