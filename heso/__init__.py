@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from heso.core.verify import verify_receipt
     from heso.policy.errors import FloorBypass, PolicyError
     from heso.policy.model import Outcome
-    from heso.runtime import Runtime, cancel, gate, gate_sync, init, peek, resume, wait
+    from heso.runtime import Runtime, cancel, gate, gate_sync, init, peek, resume, standing, wait
     from heso.settings import SettingsError
 
 __version__ = "0.1.0"
@@ -62,7 +62,17 @@ _HOMES = {
     "heso.core.verify": ("verify_receipt",),
     "heso.policy.errors": ("FloorBypass", "PolicyError"),
     "heso.policy.model": ("Outcome",),
-    "heso.runtime": ("Runtime", "cancel", "gate", "gate_sync", "init", "peek", "resume", "wait"),
+    "heso.runtime": (
+        "Runtime",
+        "cancel",
+        "gate",
+        "gate_sync",
+        "init",
+        "peek",
+        "resume",
+        "standing",
+        "wait",
+    ),
     "heso.settings": ("SettingsError",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -101,6 +111,7 @@ __all__ = [
     "init",
     "peek",
     "resume",
+    "standing",
     "step",
     "tool",
     "verify_receipt",

@@ -30,6 +30,7 @@ from heso.stores.sqlite.ledger import SqliteLedger
 
 if TYPE_CHECKING:
     from heso.workflows.desk import Desk
+    from heso.workflows.standing import Standing
 
 _starting = threading.Lock()
 _started: list["Runtime"] = []
@@ -187,6 +188,14 @@ async def wait(action_hash: str, *, timeout: float | None = None) -> Any:  # noq
     from heso.workflows.resume import wait as wait_at  # noqa: PLC0415  # only who waits needs it
 
     return await wait_at(_running(action_hash).desk, Digest(action_hash), timeout_seconds=timeout)
+
+
+def standing(action_hash: str) -> "Standing":
+    """Where a suspended action stands: its state, who said yes, what an approver changed, its result."""
+    from heso.async_gate.recall import read_ticket  # noqa: PLC0415  # only who waits needs it
+    from heso.workflows.standing import standing_of  # noqa: PLC0415
+
+    return standing_of(read_ticket(_running(action_hash).gate, Digest(action_hash)))
 
 
 def cancel(action_hash: str) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from heso.approvals.asking import seal_suspension
 from heso.approvals.deciding import Bench, end_of_asking, find_ticket
 from heso.approvals.roster import fix_terms
@@ -83,7 +85,14 @@ def seal_change(
     asked = {**content, "action": {**action, "fields": fields}, "policy": record}
     terms = _terms(outcome, ticket, bench)
     return _replace(
-        heads, ticket, asked, terms=terms, bench=bench, at=at, why="approved with changes"
+        heads,
+        ticket,
+        asked,
+        terms=terms,
+        bench=bench,
+        at=at,
+        why="approved with changes",
+        changes={**(modified_by(ticket) or {}), **change.values},
     )
 
 
@@ -99,6 +108,11 @@ def seal_reask(heads: Heads, action_hash: Digest, bench: Bench, at: Instant, *, 
         _as_asked(before), bench.policy, default_sla_minutes=1, default_grant_minutes=1
     )
     return _replace(heads, ticket, asked, terms=fresh, bench=bench, at=at, why=why)
+
+
+def modified_by(ticket: Ticket) -> Mapping[str, object] | None:
+    """The values that an approver put in place of others, by name; None when nobody changed anything."""
+    return None if ticket.changes_json is None else orjson.loads(ticket.changes_json)
 
 
 def _changed(
@@ -183,6 +197,7 @@ def _replace(
     bench: Bench,
     at: Instant,
     why: str,
+    changes: Mapping[str, object] | None = None,
 ) -> Batch:
     advance(old, Event.REPLACE)
     receipt = _ask(heads, old, asked, bench, at)
@@ -205,6 +220,7 @@ def _replace(
         call_key=old.call_key,
         suspended_at=at,
         due=Instant(at + terms.sla_minutes * MINUTE),
+        changes_json=old.changes_json if changes is None else canonical_bytes(dict(changes)),
     )
     link = seal_suspension(receipt, ticket, terms, bench.operator)
     ending = end_of_asking(heads, old, bench, f"{why}: {receipt.action_hash}", at)

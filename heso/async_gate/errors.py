@@ -1,6 +1,7 @@
 """What a caller of a gated function may meet, besides what the function itself raises."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from heso.core.encoding import Digest
 from heso.core.errors import HesoError
@@ -27,13 +28,15 @@ class BlockedError(HesoError):
 class SuspendedError(HesoError):
     """The action waits for people. It did not run; what was asked, and until when, is on disk.
 
-    `action_hash` names the request. `expires_at` is UTC, `YYYY-MM-DDTHH:MM:SSZ`.
+    `action_hash` names the request. `expires_at` is UTC, `YYYY-MM-DDTHH:MM:SSZ`. `modified` are the values that an approver
+    put in place of the ones that were asked for, by argument.
     """
 
     tool: str
     action_hash: Digest
     rule_id: str
     expires_at: str
+    modified: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def next_step(self) -> str:  # type: ignore[override]  # it names this very action

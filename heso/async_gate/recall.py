@@ -1,14 +1,18 @@
 """Calling a tool again: the same call in the same session finds what became of it, instead of asking again.
 
+What runs is what was approved: the caller's own objects when they still are that, else, when an approver changed the
+action, the changed values.
+
 Each asking is answered once. Whoever calls again while it waits is told that it waits; once it was approved the call runs,
 here; when somebody else ran it the call gets the stored result. The call after that asks anew.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from heso.approvals.changing import modified_by
 from heso.approvals.errors import TooLate
 from heso.approvals.votes import parse_votes
 from heso.async_gate.claimed import (
@@ -29,7 +33,10 @@ from heso.async_gate.errors import (
     WithdrawnError,
 )
 from heso.async_gate.pipeline import Gate
+from heso.async_gate.registry import find_tool
+from heso.async_gate.snapshot import snapshot_fields
 from heso.async_gate.stages import AlreadyAsked, Evaluated
+from heso.core.canonical import canonical_bytes
 from heso.core.encoding import Digest
 from heso.core.instant import format_instant
 from heso.core.redaction import parse_sidecar
@@ -37,31 +44,39 @@ from heso.core.ticket import Ticket, TicketState, WrongState
 from heso.ports import Batch, Heads
 
 
-def recall_inline(gate: Gate, asked: AlreadyAsked, body: Callable[[], Any]) -> Any:
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls again: the function, and what with."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    fields: Mapping[str, object]
+
+
+def recall_inline(gate: Gate, asked: AlreadyAsked, caller: Caller) -> Any:
     """Run the body once if it is approved, or give the stored result; raises what else became of it."""
     ticket = _taken_up(gate, asked)
-    if ticket.state is TicketState.APPROVED:
-        try:
-            claimed = claim_inline(gate, ticket.action_hash)
-        except (WrongState, TooLate):
-            return deliver(gate, read_ticket(gate, ticket.action_hash))
-        return run_claimed_inline(gate, claimed, body, is_delivered=True)
-    return deliver(gate, ticket)
+    if ticket.state is not TicketState.APPROVED:
+        return deliver(gate, ticket)
+    body = _approved_body(gate, ticket, caller)
+    try:
+        claimed = claim_inline(gate, ticket.action_hash)
+    except (WrongState, TooLate):
+        return deliver(gate, read_ticket(gate, ticket.action_hash))
+    return run_claimed_inline(gate, claimed, body, is_delivered=True)
 
 
 async def recall(
-    gate: Gate,
-    asked: AlreadyAsked,
-    body: Callable[[], Awaitable[Any]],
-    *,
-    timeout_seconds: float | None = None,
+    gate: Gate, asked: AlreadyAsked, caller: Caller, *, timeout_seconds: float | None = None
 ) -> Any:
-    """`recall_inline` for a coroutine."""
+    """`recall_inline` for a coroutine function."""
     from anyio import CancelScope  # noqa: PLC0415  # only approved actions need it; it is slow to import
 
     ticket = _taken_up(gate, asked)
     if ticket.state is not TicketState.APPROVED:
         return deliver(gate, ticket)
+    body = _approved_body(gate, ticket, caller)
     with CancelScope(shield=True):
         try:
             claimed = await claim(gate, ticket.action_hash)
@@ -70,6 +85,22 @@ async def recall(
         return await run_claimed(
             gate, claimed, body, is_delivered=True, timeout_seconds=timeout_seconds
         )
+
+
+def _approved_body(gate: Gate, ticket: Ticket, caller: Caller) -> Callable[[], Any]:
+    """The call that was approved. Raises `GateError` when the caller's arguments changed while we looked."""
+    from heso.async_gate.rebuilding import approved_fields, rebuild_call  # noqa: PLC0415  # it loads pydantic
+
+    approved = canonical_bytes(approved_fields(ticket, gate.reveals))
+    now, _ = snapshot_fields(caller.fields)
+    if canonical_bytes(now) == approved:
+        return lambda: caller.function(*caller.args, **caller.kwargs)
+    if modified_by(ticket) is None:
+        why = "its arguments changed while it passed the gate"
+        cure = "do not share mutable arguments with other tasks or threads"
+        raise GateError(ticket.tool_name, why, cure)
+    rebuilt = rebuild_call(find_tool(ticket.tool_name, ticket.tool_version), ticket, gate.reveals)
+    return lambda: caller.function(*rebuilt.args, **rebuilt.kwargs)
 
 
 def read_ticket(gate: Gate, action_hash: Digest) -> Ticket:
@@ -128,7 +159,8 @@ def _as_error(ticket: Ticket) -> Exception:
         return ToolFailedError(tool, name, ticket.error or "")
     if ticket.state is TicketState.REJECTED:
         return RejectedError(tool, name, *_who_rejected(ticket))
-    return SuspendedError(tool, name, ticket.rule_id, format_instant(ticket.due))
+    modified = modified_by(ticket) or {}
+    return SuspendedError(tool, name, ticket.rule_id, format_instant(ticket.due), modified)
 
 
 _PLAIN_ERRORS: Mapping[TicketState, Callable[[str, Digest], Exception]] = MappingProxyType(

@@ -15,7 +15,7 @@ from heso.async_gate.context import enter_action, leave_action
 from heso.async_gate.door import installed_gate
 from heso.async_gate.errors import GateError
 from heso.async_gate.pipeline import Gate, Permit
-from heso.async_gate.recall import recall, recall_inline
+from heso.async_gate.recall import Caller, recall, recall_inline
 from heso.async_gate.snapshot import snapshot_fields
 from heso.async_gate.stages import AlreadyAsked, Call
 from heso.core.canonical import canonical_bytes
@@ -110,7 +110,7 @@ def _wrap_function(function: Callable[..., Any], gated: Gated) -> Callable[..., 
         try:
             permit = gate.admit_inline(call)
         except AlreadyAsked as asked:
-            return recall_inline(gate, asked, lambda: function(*args, **kwargs))
+            return recall_inline(gate, asked, Caller(function, args, kwargs, call.fields))
         gated.refuse_if_changed(permit, call)
         token = enter_action(permit.action_hash)
         try:
@@ -128,12 +128,8 @@ def _wrap_coroutine(function: Callable[..., Awaitable[Any]], gated: Gated) -> Ca
         try:
             permit = await gate.admit(call)
         except AlreadyAsked as asked:
-            return await recall(
-                gate,
-                asked,
-                lambda: function(*args, **kwargs),
-                timeout_seconds=gated.timeout_seconds,
-            )
+            caller = Caller(function, args, kwargs, call.fields)
+            return await recall(gate, asked, caller, timeout_seconds=gated.timeout_seconds)
         gated.refuse_if_changed(permit, call)
         token = enter_action(permit.action_hash)
         try:

@@ -101,7 +101,24 @@ class WrongState(HesoError):
         return f"see what became of it: heso show {self.action_hash[:12]}"
 
     def __str__(self) -> str:
-        return f"{self.action_hash[:12]} is {self.state}: it cannot {self.event}"
+        state = str(self.state).replace("_", " ")
+        return f"{self.action_hash[:12]} is {state}: it cannot {_PASSIVE[self.event]}"
+
+
+_PASSIVE: Mapping[Event, str] = MappingProxyType(
+    {
+        _E.APPROVE: "be decided",
+        _E.REJECT: "be decided",
+        _E.ESCALATE: "be escalated",
+        _E.EXPIRE: "expire",
+        _E.CANCEL: "be cancelled",
+        _E.REPLACE: "be replaced",
+        _E.CLAIM: "be run",
+        _E.SUCCEED: "be finished",
+        _E.FAIL: "be finished",
+        _E.LOSE: "be lost",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +129,7 @@ class Ticket:
     are in the sidecar named by `reveal_root` and nowhere else. `terms_json` is what policy demanded, and `votes_json` who
     said what so far. `call_key` is the same for the same call in the same session. `due` is when somebody has to look
     again: the deadline while it waits, the end of the grant once approved, the end of the lease while it runs.
+    `changes_json` are the values that an approver put in place of those that were asked for.
     """
 
     action_hash: Digest
@@ -138,6 +156,7 @@ class Ticket:
     result_json: bytes | None = field(repr=False, default=None)
     error: str | None = None
     replaced_by: Digest | None = None
+    changes_json: bytes | None = None
     is_delivered: bool = False
     number: int = 0
     """Its place in the order in which tickets were opened; a store gives it."""

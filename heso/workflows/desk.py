@@ -92,6 +92,12 @@ class Desk:
             ticket.action_hash, lambda heads: seal_lost(heads, ticket.action_hash, ticket.fence)
         )
 
+    def lose_if_gone(self, action_hash: Digest) -> Ticket:
+        """A running action whose owner is gone, or late, is in doubt; any other is as it was."""
+        ticket = self.read(action_hash)
+        is_over = ticket.due <= self._now() or is_gone(ticket.owner)
+        return self.lose(ticket) if ticket.state is TicketState.RUNNING and is_over else ticket
+
     def read(self, action_hash: Digest) -> Ticket:
         """The ticket as it is now. Raises `NoSuchTicket`."""
         return self._change(action_hash, lambda _: Batch(()))

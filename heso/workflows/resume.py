@@ -19,6 +19,7 @@ from heso.approvals.errors import TooLate
 from heso.approvals.running import Succeeded
 from heso.async_gate.claimed import claim, result_json, run_claimed, run_claimed_inline
 from heso.async_gate.errors import BlockedError
+from heso.async_gate.rebuilding import Rebuilt, rebuild_call
 from heso.async_gate.recall import deliver, read_ticket, tell
 from heso.async_gate.registry import Done, NotDone, RegisteredTool, Unknown, find_tool
 from heso.core.encoding import Digest
@@ -26,7 +27,6 @@ from heso.core.receipt import Action, Verb
 from heso.core.ticket import Ticket, TicketState, WrongState
 from heso.policy.evaluate import evaluate_action
 from heso.policy.model import Block
-from heso.workflows.arguments import Rebuilt, rebuild_call
 from heso.workflows.desk import Desk
 from heso.workflows.owners import is_gone
 

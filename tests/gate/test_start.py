@@ -12,7 +12,7 @@ from heso.async_gate.door import install_gate, installed_gate
 from heso.core.errors import Malformed, WrongPassphrase
 from heso.ports import NotWritten
 from heso.project import create_project
-from heso.stores.key_folder import DEVELOPMENT_PASSPHRASE_FILE, KEY_FILE, KeyUnusable, load_key
+from heso.stores.key_folder import DECISION_KEY_FILE, DEVELOPMENT_PASSPHRASE_FILE, KEY_FILE, KeyUnusable, load_key
 from heso.stores.sqlite.records import SqliteRecords
 from heso.testing import check_ledger
 
@@ -50,6 +50,7 @@ def test_making_a_project_twice_changes_nothing(root: Path) -> None:
     assert set(before) == {
         ".gitignore",
         ".heso/DEVELOPMENT-ONLY.passphrase",
+        ".heso/decision.key",
         ".heso/operator.key",
         "heso.toml",
         "heso_bootstrap.py",
@@ -62,7 +63,13 @@ def test_making_a_project_keeps_what_is_there(tmp_path: Path) -> None:
     made = create_project(tmp_path, b"p")
     assert (tmp_path / "heso.toml").read_text() == "# mine"
     assert (tmp_path / ".gitignore").read_text() == "node_modules\n.heso/\n"
-    assert made.created == (".heso/", ".heso/operator.key", "heso_bootstrap.py", ".gitignore")
+    assert made.created == (
+        ".heso/",
+        ".heso/operator.key",
+        ".heso/decision.key",
+        "heso_bootstrap.py",
+        ".gitignore",
+    )
     assert not made.has_development_passphrase
 
 
@@ -82,7 +89,8 @@ def test_the_key_and_its_folder_are_private(root: Path) -> None:
         path.name: stat.S_IMODE(path.stat().st_mode)
         for path in (root / ".heso", *(root / ".heso").iterdir())
     }
-    assert modes == {".heso": 0o700, KEY_FILE: 0o600, DEVELOPMENT_PASSPHRASE_FILE: 0o600}
+    files = (KEY_FILE, DECISION_KEY_FILE, DEVELOPMENT_PASSPHRASE_FILE)
+    assert modes == {".heso": 0o700, **dict.fromkeys(files, 0o600)}
 
 
 def test_a_started_project_gates_and_stops(root: Path) -> None:

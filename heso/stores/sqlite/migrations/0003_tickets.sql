@@ -26,6 +26,7 @@ CREATE TABLE ticket_now (
     result_json       BLOB,
     error             TEXT,
     replaced_by       TEXT,
+    changes_json      BLOB,                  -- what an approver put in place of what was asked
     is_delivered      INTEGER NOT NULL
 ) STRICT;
 

@@ -74,6 +74,14 @@ class _Cannot(Exception):
     """Why not."""
 
 
+def approved_fields(ticket: Ticket, reveals: Reveals) -> dict[str, object]:
+    """The arguments of a checkpoint, hidden values and all. Raises `CannotResume`."""
+    try:
+        return _real_fields(ticket, reveals)
+    except _Cannot as error:
+        raise CannotResume(ticket.tool_name, ticket.action_hash, str(error)) from error.__cause__
+
+
 def _real_fields(ticket: Ticket, reveals: Reveals) -> dict[str, object]:
     content = ticket.content
     action: Any = content["action"]
