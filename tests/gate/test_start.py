@@ -12,7 +12,13 @@ from heso.async_gate.door import install_gate, installed_gate
 from heso.core.errors import Malformed, WrongPassphrase
 from heso.ports import NotWritten
 from heso.project import create_project
-from heso.stores.key_folder import DECISION_KEY_FILE, DEVELOPMENT_PASSPHRASE_FILE, KEY_FILE, KeyUnusable, load_key
+from heso.stores.key_folder import (
+    DECISION_KEY_FILE,
+    DEVELOPMENT_PASSPHRASE_FILE,
+    KEY_FILE,
+    KeyUnusable,
+    load_key,
+)
 from heso.stores.sqlite.records import SqliteRecords
 from heso.testing import check_ledger
 
