@@ -33,8 +33,12 @@ if TYPE_CHECKING:
     from heso.core.verify import verify_receipt
     from heso.policy.errors import FloorBypass, PolicyError
     from heso.policy.model import Outcome
-    from heso.runtime import Runtime, cancel, gate, gate_sync, init, peek, resume, standing, wait
+    from heso.runtime import Runtime, gate, gate_sync, init, peek
     from heso.settings import SettingsError
+    from heso.waiting import cancel, result, resume, signal, standing, start, status, wait
+    from heso.workflows.defining import migrate, workflow
+    from heso.workflows.running import RunCancelled, RunFailed, RunWaiting
+    from heso.workflows.steps import gather, receive, remember, sleep, sleep_until
 
 __version__ = "0.1.0"
 
@@ -62,18 +66,12 @@ _HOMES = {
     "heso.core.verify": ("verify_receipt",),
     "heso.policy.errors": ("FloorBypass", "PolicyError"),
     "heso.policy.model": ("Outcome",),
-    "heso.runtime": (
-        "Runtime",
-        "cancel",
-        "gate",
-        "gate_sync",
-        "init",
-        "peek",
-        "resume",
-        "standing",
-        "wait",
-    ),
+    "heso.runtime": ("Runtime", "gate", "gate_sync", "init", "peek"),
     "heso.settings": ("SettingsError",),
+    "heso.waiting": ("cancel", "result", "resume", "signal", "standing", "start", "status", "wait"),
+    "heso.workflows.defining": ("migrate", "workflow"),
+    "heso.workflows.running": ("RunCancelled", "RunFailed", "RunWaiting"),
+    "heso.workflows.steps": ("gather", "receive", "remember", "sleep", "sleep_until"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -93,6 +91,9 @@ __all__ = [
     "Permit",
     "PolicyError",
     "RejectedError",
+    "RunCancelled",
+    "RunFailed",
+    "RunWaiting",
     "Runtime",
     "SettingsError",
     "StillRunningError",
@@ -108,14 +109,25 @@ __all__ = [
     "destructive",
     "gate",
     "gate_sync",
+    "gather",
     "init",
+    "migrate",
     "peek",
+    "receive",
+    "remember",
+    "result",
     "resume",
+    "signal",
+    "sleep",
+    "sleep_until",
     "standing",
+    "start",
+    "status",
     "step",
     "tool",
     "verify_receipt",
     "wait",
+    "workflow",
 ]
 
 

@@ -13,6 +13,7 @@ from heso.core.encoding import Digest, PublicKey
 from heso.core.errors import HesoError
 from heso.core.hot import hot_value
 from heso.core.instant import Instant
+from heso.core.journal import JournalStep, Run, RunId, Signal
 from heso.core.receipt import Receipt, SessionId
 from heso.core.ticket import Ticket, TicketState
 
@@ -58,12 +59,16 @@ class Entry:
 
 @hot_value
 class Batch:
-    """What is written together or not at all. `tickets` are written as they are, new or over what was there; `policy` is
-    the text of a policy that comes into force with the first entry."""
+    """What is written together or not at all. Tickets, runs and steps are written as they are, new or over what was
+    there; a signal is added, or marked as taken. `policy` is the text of a policy that comes into force with the first
+    entry."""
 
     entries: tuple[Entry, ...]
     tickets: tuple[Ticket, ...] = ()
     policy: bytes | None = None
+    runs: tuple[Run, ...] = ()
+    steps: tuple[JournalStep, ...] = ()
+    signals: tuple[Signal, ...] = ()
 
 
 @hot_value
@@ -93,6 +98,14 @@ class Heads(Protocol):
 
     def undelivered(self, call_key: Digest) -> Ticket | None:
         """The newest ticket of this call whose end nobody was told yet."""
+        ...
+
+    def run(self, run: RunId) -> Run | None:
+        """The run of this name, as everything before left it."""
+        ...
+
+    def signal(self, run: RunId, name: str) -> Signal | None:
+        """The oldest signal of this name that the run was sent and has not taken."""
         ...
 
 
@@ -193,6 +206,28 @@ class Tickets(Protocol):
         ...
 
     async def count(self, state: TicketState) -> int: ...
+
+
+class Journal(Protocol):
+    """Durable runs. Reading only: whatever changes one is a `Batch`."""
+
+    async def find(self, run: RunId) -> Run | None: ...
+
+    async def steps(self, run: RunId) -> Sequence[JournalStep]:
+        """Everything the run has done, in the order in which it was written."""
+        ...
+
+    async def newest(self, limit: int) -> Sequence[Run]:
+        """Runs, the newest first."""
+        ...
+
+    async def running(self, limit: int) -> Sequence[Run]:
+        """Runs that somebody drives, or drove until they died."""
+        ...
+
+    async def movable(self, now: Instant, limit: int) -> Sequence[Run]:
+        """Runs that may go on: new ones, and those whose time, decision, signal or child has come."""
+        ...
 
 
 class Reveals(Protocol):

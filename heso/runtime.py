@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from heso.async_gate.context import Step
 from heso.async_gate.door import install_gate, installed_gate
 from heso.async_gate.errors import GateError
 from heso.async_gate.pipeline import Gate, Permit
 from heso.async_gate.stages import Call
-from heso.core.encoding import Digest
 from heso.core.errors import HesoError
 from heso.core.instant import Instant, instant_of
 from heso.policy.model import Outcome
@@ -30,7 +29,7 @@ from heso.stores.sqlite.ledger import SqliteLedger
 
 if TYPE_CHECKING:
     from heso.workflows.desk import Desk
-    from heso.workflows.standing import Standing
+    from heso.workflows.running import Driver
 
 _starting = threading.Lock()
 _started: list["Runtime"] = []
@@ -66,14 +65,23 @@ class Runtime:
 
     settings: Settings
     gate: Gate
-    _desks: list["Desk"] = field(default_factory=list, repr=False)
+    _opened: list["Driver"] = field(default_factory=list, repr=False)
 
     @property
     def desk(self) -> "Desk":
         """Where decisions arrive. The key that signs them is opened at the first one."""
-        if not self._desks:
-            self._desks.append(self._open_desk())
-        return self._desks[0]
+        return self.driver.desk
+
+    @property
+    def driver(self) -> "Driver":
+        """What drives durable runs."""
+        if not self._opened:
+            from heso.stores.sqlite.runs import SqliteJournal  # noqa: PLC0415  # only who waits needs it
+            from heso.workflows.running import Driver  # noqa: PLC0415
+
+            journal = SqliteJournal(self.settings.database)
+            self._opened.append(Driver(self._open_desk(), journal))
+        return self._opened[0]
 
     def _open_desk(self) -> "Desk":
         from heso.stores.sqlite.tickets import SqliteTickets  # noqa: PLC0415  # only who waits needs it
@@ -167,51 +175,16 @@ def gate_sync(action: Call) -> Permit:
     return _installed(action).admit_inline(action)
 
 
-async def resume(action_hash: str) -> Any:
-    """Run a suspended action once it was approved, in this process, and return its result.
-
-    Any process that has the project and the tool may ask, any number of times, at the same moment: one runs it, everybody
-    gets the result. Raises `SuspendedError` while it waits, `RejectedError`, `ExpiredError`, `WithdrawnError`,
-    `InDoubtError`, `ToolFailedError`, or what the tool itself raises here; `NoSuchTool` or `CannotResume` when this process
-    cannot run it, and then it is as it was. A result that was stored comes back in its JSON form.
-    """
-    from heso.workflows.resume import resume as resume_at  # noqa: PLC0415  # only who waits needs it
-
-    return await resume_at(_running(action_hash).desk, Digest(action_hash))
-
-
-async def wait(action_hash: str, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109  # it raises SuspendedError, not TimeoutError
-    """Wait here until a suspended action is decided, then `resume` it.
-
-    `timeout` is in seconds; when it is over and nobody has decided, raises `SuspendedError`.
-    """
-    from heso.workflows.resume import wait as wait_at  # noqa: PLC0415  # only who waits needs it
-
-    return await wait_at(_running(action_hash).desk, Digest(action_hash), timeout_seconds=timeout)
-
-
-def standing(action_hash: str) -> "Standing":
-    """Where a suspended action stands: its state, who said yes, what an approver changed, its result."""
-    from heso.async_gate.recall import read_ticket  # noqa: PLC0415  # only who waits needs it
-    from heso.workflows.standing import standing_of  # noqa: PLC0415
-
-    return standing_of(read_ticket(_running(action_hash).gate, Digest(action_hash)))
-
-
-def cancel(action_hash: str) -> None:
-    """Take a suspended action back. Raises `WrongState` once it runs or has ended."""
-    _running(action_hash).desk.cancel(Digest(action_hash))
-
-
-def _running(action_hash: str) -> Runtime:
-    if not _started:
-        raise GateError(action_hash[:12], "there is no gate", "call heso.init() first")
-    return _started[0]
-
-
 def peek(action: Call) -> Outcome:
     """What policy would say about an action. Pure: nothing is written and nobody is asked."""
     return _installed(action).peek(action)
+
+
+def started_runtime(what: str) -> Runtime:
+    """The project that this process works on. Raises `GateError` before `init`."""
+    if not _started:
+        raise GateError(what, "there is no gate", "call heso.init() first")
+    return _started[0]
 
 
 def _installed(action: Call) -> Gate:

@@ -1,5 +1,7 @@
 """What is going on around a gated call: the step it belongs to, and the action it is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import TracebackType
@@ -23,6 +25,9 @@ _step: ContextVar[Step] = ContextVar("heso_step", default=_NOWHERE)
 _action: ContextVar[Digest | None] = ContextVar("heso_action", default=None)
 
 
+_key: ContextVar[str | None] = ContextVar("heso_key", default=None)
+
+
 def current_step() -> Step:
     return _step.get()
 
@@ -35,9 +40,20 @@ def current_action_hash() -> Digest | None:
 def current_idempotency_key() -> str | None:
     """Inside a gated body: a key to hand on to whoever has the effect, so that a second attempt is no second effect.
 
-    It is the same for every attempt of one approved action. Elsewhere None.
+    It is the same for every attempt of one approved action, and of one step of a run. Elsewhere None.
     """
-    return _action.get()
+    return _key.get() or _action.get()
+
+
+@contextmanager
+def keyed(action_hash: Digest, key: str) -> Iterator[None]:
+    """Inside is the body of an action whose attempts share a key of their own."""
+    tokens = _action.set(action_hash), _key.set(key)
+    try:
+        yield
+    finally:
+        _action.reset(tokens[0])
+        _key.reset(tokens[1])
 
 
 def enter_action(action_hash: Digest) -> Token[Digest | None]:

@@ -5,7 +5,7 @@ unsignable, unwritable, unreadable arguments, a bug of ours) is raised, and the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from heso.async_gate.anchoring import Anchor, append_anchored, append_anchored_inline
@@ -17,6 +17,7 @@ from heso.core.encoding import Digest
 from heso.core.errors import HesoError
 from heso.core.hot import hot_value
 from heso.core.instant import format_instant
+from heso.core.journal import JournalStep
 from heso.core.receipt import Receipt
 from heso.core.redaction import format_sidecar
 from heso.policy.evaluate import evaluate_action
@@ -33,6 +34,9 @@ from heso.ports import (
     Signer,
     TimeAuthority,
 )
+
+Note = Callable[[Evaluated, Batch], JournalStep]
+"""What a durable run remembers of a call that passes the gate."""
 
 
 @hot_value
@@ -67,23 +71,26 @@ class Gate:
     """Names this process, as claims do."""
     lease_seconds: float = 600.0
 
-    async def admit(self, call: Call) -> Permit:
+    async def admit(self, call: Call, note: Note | None = None) -> Permit:
         """Take one action through the gate. When this returns, its receipt is on disk.
 
         Raises `BlockedError`, `SuspendedError`, or `GateError` for any fault; `AlreadyAsked` for a tool's call that
-        was asked before.
+        was asked before. With a `note` it is a step of a durable run: what it notes is written beside the receipt,
+        and it is always an asking of its own.
         """
         try:
             evaluated = self._evaluate(call)
-            await self._find_asked(evaluated)
+            if note is None:
+                await self._find_asked(evaluated)
             if evaluated.redacted.record is not None:
                 await _in_thread(lambda: self._keep_reveals(evaluated))
             if evaluated.needs_anchor:
                 appended = await append_anchored(
-                    lambda anchor: self.ledger.append(self._seal(evaluated, anchor)), self.time
+                    lambda anchor: self.ledger.append(self._seal(evaluated, note, anchor)),
+                    self.time,
                 )
             else:
-                appended = await self.ledger.append(self._seal(evaluated))
+                appended = await self.ledger.append(self._seal(evaluated, note))
             permit = _permit(evaluated, appended)
         except (GateError, AlreadyAsked):
             raise
@@ -91,20 +98,21 @@ class Gate:
             raise _as_gate_error(call, error) from error
         return _conclude(evaluated, permit)
 
-    def admit_inline(self, call: Call) -> Permit:
+    def admit_inline(self, call: Call, note: Note | None = None) -> Permit:
         """The same, in the calling thread."""
         try:
             evaluated = self._evaluate(call)
-            self._find_asked_inline(evaluated)
+            if note is None:
+                self._find_asked_inline(evaluated)
             if evaluated.redacted.record is not None:
                 self._keep_reveals(evaluated)
             if evaluated.needs_anchor:
                 appended = append_anchored_inline(
-                    lambda anchor: self.ledger.append_inline(self._seal(evaluated, anchor)),
+                    lambda anchor: self.ledger.append_inline(self._seal(evaluated, note, anchor)),
                     self.time,
                 )
             else:
-                appended = self.ledger.append_inline(self._seal(evaluated))
+                appended = self.ledger.append_inline(self._seal(evaluated, note))
             permit = _permit(evaluated, appended)
         except (GateError, AlreadyAsked):
             raise
@@ -154,8 +162,15 @@ class Gate:
 
         return _conclude(evaluated, _permit(evaluated, self.ledger.append_inline(seal)))
 
-    def _seal(self, evaluated: Evaluated, anchor: Anchor | None = None) -> Seal:
-        return lambda heads: sign(evaluated, heads, self.signer, self.policy, anchor)
+    def _seal(self, evaluated: Evaluated, note: Note | None, anchor: Anchor | None = None) -> Seal:
+        if note is None:
+            return lambda heads: sign(evaluated, heads, self.signer, self.policy, anchor)
+
+        def seal(heads: Heads) -> Batch:
+            batch = sign(evaluated, heads, self.signer, self.policy, anchor, asks_anew=True)
+            return replace(batch, steps=(note(evaluated, batch),))
+
+        return seal
 
     async def _find_asked(self, evaluated: Evaluated) -> None:
         if _looks_first(evaluated):

@@ -7,7 +7,7 @@ Rule 3: values become what the tool's annotations say through pydantic. A payloa
 
 import inspect
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
@@ -58,7 +58,7 @@ def rebuild_call(tool: RegisteredTool, ticket: Ticket, reveals: Reveals) -> Rebu
     """Raises `CannotResume`."""
     try:
         fields = _real_fields(ticket, reveals)
-        args, kwargs = _arguments(tool, fields)
+        args, kwargs = _arguments(tool.name, tool.function, fields)
         again, _ = snapshot_fields(Binder(tool.function).bind(args, dict(kwargs)))
         if canonical_bytes(again) != canonical_bytes(fields):
             raise _Cannot("its arguments would not be the ones that were approved")
@@ -68,6 +68,16 @@ def rebuild_call(tool: RegisteredTool, ticket: Ticket, reveals: Reveals) -> Rebu
         why = f"its arguments do not fit the tool ({type(error).__name__})"
         raise CannotResume(tool.name, ticket.action_hash, why) from error
     return Rebuilt(args, kwargs, fields)
+
+
+def rebuild_arguments(
+    name: str, function: Callable[..., Any], fields: Mapping[str, object]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments by name, as a function takes them now. Raises `CannotResume`."""
+    try:
+        return _arguments(name, function, fields)
+    except _Cannot as error:
+        raise CannotResume(name, Digest(""), str(error)) from error.__cause__
 
 
 class _Cannot(Exception):
@@ -120,13 +130,13 @@ def _put(fields: dict[str, Any], path: str, value: object) -> None:
 
 
 def _arguments(
-    tool: RegisteredTool, fields: Mapping[str, object]
+    tool: str, function: Callable[..., Any], fields: Mapping[str, object]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    hints = _hints(tool)
+    hints = _hints(function)
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     rest = dict(fields)
-    for name, parameter in tool.signature.parameters.items():
+    for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             kwargs.update({key: _value(tool, key, rest[key], hints.get(name)) for key in rest})
             rest.clear()
@@ -147,21 +157,21 @@ def _arguments(
     return tuple(args), kwargs
 
 
-def _hints(tool: RegisteredTool) -> dict[str, Any]:
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
-        return get_type_hints(tool.function, include_extras=True)
+        return get_type_hints(function, include_extras=True)
     except Exception:  # noqa: BLE001  # annotations that do not evaluate say nothing
         return {}
 
 
-def _value(tool: RegisteredTool, name: str, value: object, hint: Any) -> Any:
+def _value(tool: str, name: str, value: object, hint: Any) -> Any:
     plain = _decoded(name, value)
     if hint is None or hint is Any or hint is inspect.Parameter.empty:
         return plain
     try:
         return _adapter(hint).validate_python(plain)
     except ValidationError as error:
-        why = f"the argument {name!r} is not what {tool.name} takes now"
+        why = f"the argument {name!r} is not what {tool} takes now"
         raise _Cannot(why) from error
     except PydanticUserError as error:
         why = f"the argument {name!r} is of a type that no checkpoint can hold"

@@ -48,6 +48,7 @@ class RegisteredTool:
     probe: Probe | None = None
     is_idempotent: bool = False
     timeout_seconds: float | None = None
+    retries: int = 0
 
 
 @dataclass(eq=False)

@@ -32,6 +32,7 @@ def tool(
     probe: Probe | None = ...,
     idempotent: bool = ...,
     timeout: float | None = ...,
+    retries: int = ...,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def tool(
     function: Callable[P, R] | None = None,
@@ -45,6 +46,7 @@ def tool(
     probe: Probe | None = None,
     idempotent: bool = False,
     timeout: float | None = None,
+    retries: int = 0,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Gate every call of a function.
 
@@ -55,13 +57,22 @@ def tool(
     An action that waited for approval is run by name and `version`, in any process that has them. When whoever ran it is
     gone, `probe` is asked with the idempotency key whether it happened; `idempotent=True` says that it may be run again
     with the same key; without either a person settles it. `timeout` bounds such a run of a coroutine function, in
-    seconds; what is cut off is in doubt.
+    seconds; what is cut off is in doubt. `retries` is how often an idempotent tool that raised is tried again when it is
+    a step of a workflow.
 
     A call raises `BlockedError`, `SuspendedError` or `GateError` before the body runs, else whatever the body does.
     Raises `ValueError` or `TypeError` while decorating when an option is wrong.
     """
     options = _Options(
-        Verb(verb), _paths(redact), target_host, name, _checked(version), probe, idempotent, timeout
+        Verb(verb),
+        _paths(redact),
+        target_host,
+        name,
+        _checked(version),
+        probe,
+        idempotent,
+        timeout,
+        _checked_retries(retries, idempotent),
     )
     if function is not None:
         return _decorate(function, options)
@@ -80,6 +91,7 @@ def destructive(
     probe: Probe | None = ...,
     idempotent: bool = ...,
     timeout: float | None = ...,
+    retries: int = ...,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def destructive(
     function: Callable[P, R] | None = None,
@@ -92,6 +104,7 @@ def destructive(
     probe: Probe | None = None,
     idempotent: bool = False,
     timeout: float | None = None,
+    retries: int = 0,
 ) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """`tool(verb="delete")`: something that cannot be undone. No policy lets it pass without a person."""
     options = _Options(
@@ -103,6 +116,7 @@ def destructive(
         probe,
         idempotent,
         timeout,
+        _checked_retries(retries, idempotent),
     )
     if function is not None:
         return _decorate(function, options)
@@ -121,6 +135,13 @@ class _Options:
     probe: Probe | None
     is_idempotent: bool
     timeout_seconds: float | None
+    retries: int
+
+
+def _checked_retries(retries: int, idempotent: bool) -> int:
+    if retries and not idempotent:
+        raise ValueError("only an idempotent tool is retried: say idempotent=True")
+    return retries
 
 
 def _checked(version: str) -> str:
@@ -145,19 +166,20 @@ def _decorate(
     if not inspect.isroutine(function):
         raise TypeError(f"heso.tool gates functions and methods, not {type(function).__name__}")
     binder = Binder(function, is_static=is_static)
-    kind = _kind_of(function, binder)
+    name = options.name or function.__qualname__.rpartition("<locals>.")[2]
+    registered = _registered(function, name, binder, options)
     gated = Gated(
-        name=options.name or function.__qualname__.rpartition("<locals>.")[2],
+        name=name,
         verb=options.verb,
         redact=options.redact,
         target_host=options.target_host,
         binder=binder,
-        version="" if kind == "other" else options.version,
-        timeout_seconds=options.timeout_seconds,
+        version="" if registered is None else options.version,
+        registered=registered,
     )
     _refuse_unknown_paths(gated)
-    if kind != "other":
-        _register(function, gated, options, kind)
+    if registered is not None:
+        register_tool(registered)
     return dress(wrap(function, gated), function)
 
 
@@ -169,18 +191,22 @@ def _kind_of(function: Callable[..., Any], binder: Binder) -> Kind:
     return "coroutine" if inspect.iscoroutinefunction(inner) else "function"
 
 
-def _register(function: Callable[..., Any], gated: Gated, options: _Options, kind: Kind) -> None:
-    register_tool(
-        RegisteredTool(
-            name=gated.name,
-            version=gated.version,
-            function=function,
-            kind=kind,
-            signature=gated.binder.signature,
-            probe=options.probe,
-            is_idempotent=options.is_idempotent,
-            timeout_seconds=options.timeout_seconds,
-        )
+def _registered(
+    function: Callable[..., Any], name: str, binder: Binder, options: _Options
+) -> RegisteredTool | None:
+    kind = _kind_of(function, binder)
+    if kind == "other":
+        return None
+    return RegisteredTool(
+        name=name,
+        version=options.version,
+        function=function,
+        kind=kind,
+        signature=binder.signature,
+        probe=options.probe,
+        is_idempotent=options.is_idempotent,
+        timeout_seconds=options.timeout_seconds,
+        retries=options.retries,
     )
 
 

@@ -16,6 +16,8 @@ from heso.async_gate.door import installed_gate
 from heso.async_gate.errors import GateError
 from heso.async_gate.pipeline import Gate, Permit
 from heso.async_gate.recall import Caller, recall, recall_inline
+from heso.async_gate.recording import current_recorder
+from heso.async_gate.registry import RegisteredTool
 from heso.async_gate.snapshot import snapshot_fields
 from heso.async_gate.stages import AlreadyAsked, Call
 from heso.core.canonical import canonical_bytes
@@ -38,7 +40,8 @@ class Gated:
     target_host: TargetHost | None
     binder: Binder
     version: str
-    timeout_seconds: float | None
+    registered: RegisteredTool | None
+    """What a checkpoint runs; None for a generator or a method."""
 
     def call(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Call:
         fields = self.binder.bind(args, kwargs)
@@ -107,6 +110,10 @@ def _wrap_function(function: Callable[..., Any], gated: Gated) -> Callable[..., 
     def run(*args: Any, **kwargs: Any) -> Any:
         call = gated.call(args, kwargs)
         gate = gated.gate()
+        recorder = current_recorder()
+        if recorder is not None and gated.registered is not None:
+            body = functools.partial(function, *args, **kwargs)
+            return recorder.run_tool_inline(gated.registered, call, body)
         try:
             permit = gate.admit_inline(call)
         except AlreadyAsked as asked:
@@ -125,11 +132,20 @@ def _wrap_coroutine(function: Callable[..., Awaitable[Any]], gated: Gated) -> Ca
     async def run(*args: Any, **kwargs: Any) -> Any:
         call = gated.call(args, kwargs)
         gate = gated.gate()
+        recorder = current_recorder()
+        if recorder is not None and gated.registered is not None:
+            body = functools.partial(function, *args, **kwargs)
+            return await recorder.run_tool(gated.registered, call, body)
         try:
             permit = await gate.admit(call)
         except AlreadyAsked as asked:
             caller = Caller(function, args, kwargs, call.fields)
-            return await recall(gate, asked, caller, timeout_seconds=gated.timeout_seconds)
+            return await recall(
+                gate,
+                asked,
+                caller,
+                timeout_seconds=gated.registered.timeout_seconds if gated.registered else None,
+            )
         gated.refuse_if_changed(permit, call)
         token = enter_action(permit.action_hash)
         try:

@@ -30,6 +30,7 @@ COMMANDS = {
     "approver": "make a key for somebody who decides",
     "resume": "run what was approved",
     "worker": "run what is approved as it comes, and watch deadlines",
+    "runs": "durable runs, and what each has done",
     "settle": "say what became of an action in doubt",
     "policy": "check, explain, test, evaluate and compare policies",
     "doctor": "what is wrong with this project or machine",

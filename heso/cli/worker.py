@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     load_modules(options)
     with open_project(options) as runtime:
-        worker = Worker(runtime.desk, _report)
+        worker = Worker(runtime.desk, _report, runtime.driver)
         if options.once:
             moved = anyio.run(worker.run_once)
             say(f"heso: {moved} moved")

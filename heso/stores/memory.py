@@ -9,9 +9,10 @@ from heso.core.audit import START, format_audit_entry
 from heso.core.encoding import Digest
 from heso.core.hashing import digest
 from heso.core.instant import Instant
+from heso.core.journal import ENDED_RUNS, JournalStep, Run, RunId, RunState, Signal
 from heso.core.receipt import Json, SessionId
-from heso.core.ticket import Ticket, TicketState
-from heso.ports import EVERYTHING, Appended, Filter, NotWritten, Record, Seal
+from heso.core.ticket import UNDECIDED, Ticket, TicketState
+from heso.ports import EVERYTHING, Appended, Batch, Filter, NotWritten, Record, Seal
 from heso.stores.ordering import Ordering, Placed, audit_facts
 
 
@@ -25,6 +26,7 @@ class MemoryLedger:
         self._policies: dict[Digest, bytes] = {}
         self._is_closed = False
         self.tickets = MemoryTickets()
+        self.journal = MemoryJournal(self.tickets)
 
     async def append(self, seal: Seal) -> tuple[Appended, ...]:
         return self.append_inline(seal)
@@ -37,6 +39,7 @@ class MemoryLedger:
             self._rows.extend(rows)
             for ticket in batch.tickets:
                 self.tickets.put(ticket)
+            self.journal.put(batch)
             if batch.policy is not None:
                 self._policies.setdefault(digest(batch.policy), batch.policy)
             return tuple(Appended(row.position, row.entry_hash, row.entry.receipt) for row in rows)
@@ -57,6 +60,13 @@ class MemoryLedger:
     def load_undelivered(self, call_key: Digest) -> Ticket | None:
         newest = reversed(self.tickets.by_hash.values())
         return next((t for t in newest if t.call_key == call_key and not t.is_delivered), None)
+
+    def load_run(self, run: RunId) -> Run | None:
+        return self.journal.runs.get(run)
+
+    def load_signal(self, run: RunId, name: str) -> Signal | None:
+        waiting = (s for s in self.journal.signals.values() if not s.is_taken)
+        return next((s for s in waiting if (s.run, s.name) == (run, name)), None)
 
     def read(self, wanted: Filter = EVERYTHING, *, after: int = -1) -> Iterator[Record]:
         for row in islice(self._rows, after + 1, None):
@@ -112,6 +122,58 @@ class MemoryTickets:
     def _in_order(self, state: TicketState) -> list[Ticket]:
         found = [ticket for ticket in self.by_hash.values() if ticket.state is state]
         return sorted(found, key=lambda ticket: (ticket.due, ticket.number))
+
+
+class MemoryJournal:
+    """`Journal`; the ledger writes it."""
+
+    def __init__(self, tickets: MemoryTickets) -> None:
+        self.runs: dict[RunId, Run] = {}
+        self.signals: dict[int, Signal] = {}
+        self._steps: dict[RunId, dict[tuple[str, int], JournalStep]] = {}
+        self._tickets = tickets
+
+    def put(self, batch: Batch) -> None:
+        self.runs.update({run.id: run for run in batch.runs})
+        for step in batch.steps:
+            self._steps.setdefault(step.run, {})[step.key] = step
+        for signal in batch.signals:
+            number = signal.number if signal.is_taken else len(self.signals) + 1
+            self.signals[number] = replace(signal, number=number)
+
+    async def find(self, run: RunId) -> Run | None:
+        return self.runs.get(run)
+
+    async def steps(self, run: RunId) -> Sequence[JournalStep]:
+        found = self._steps.get(run, {}).values()
+        return sorted(found, key=lambda step: (step.at, step.name, step.occurrence))
+
+    async def newest(self, limit: int) -> Sequence[Run]:
+        return list(reversed(self.runs.values()))[:limit]
+
+    async def running(self, limit: int) -> Sequence[Run]:
+        return [run for run in self.runs.values() if run.state is RunState.RUNNING][:limit]
+
+    async def movable(self, now: Instant, limit: int) -> Sequence[Run]:
+        return [run for run in self.runs.values() if self._may_move(run, now)][:limit]
+
+    def _may_move(self, run: Run, now: Instant) -> bool:
+        if run.state is not RunState.WAITING:
+            return run.state is RunState.READY
+        return run.due <= now or any(
+            self._has_come(run, what) for what in run.waiting_for.splitlines()
+        )
+
+    def _has_come(self, run: Run, what: str) -> bool:
+        kind, _, name = what.partition(":")
+        if kind == "signal":
+            untaken = {(s.run, s.name) for s in self.signals.values() if not s.is_taken}
+            return (run.id, name) in untaken
+        if kind == "run":
+            child = self.runs.get(RunId(name))
+            return child is not None and child.state in ENDED_RUNS
+        ticket = self._tickets.by_hash.get(Digest(what))
+        return ticket is not None and ticket.state not in UNDECIDED
 
 
 class MemoryReveals:

@@ -3,7 +3,7 @@
 Rule 1: an `Ordering` is only right while its store lets nobody else write. The store makes it inside its write
         transaction and drops it whenever that transaction does not commit.
 Rule 2: a batch is placed whole or not at all.
-Rule 3: what a store keeps beside the receipts (tickets) it writes at once, so that the next batch of the same
+Rule 3: what a store keeps beside the receipts (tickets, runs) it writes at once, so that the next batch of the same
         transaction is shown it.
 Rule 4: a lifecycle link that could not follow the ones before it is refused, so every chain that was written can be
         verified.
@@ -18,6 +18,7 @@ from heso.core.encoding import Digest
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
 from heso.core.instant import format_instant
+from heso.core.journal import Run, RunId, Signal
 from heso.core.lifecycle import Course, check_session_kind
 from heso.core.receipt import Receipt, SessionId
 from heso.core.ticket import Ticket
@@ -54,6 +55,10 @@ class Contents(Protocol):
 
     def load_undelivered(self, call_key: Digest) -> Ticket | None: ...
 
+    def load_run(self, run: RunId) -> Run | None: ...
+
+    def load_signal(self, run: RunId, name: str) -> Signal | None: ...
+
 
 class Ordering:
     """The ends of all chains, and the tickets, as the store's `contents` have them."""
@@ -85,6 +90,12 @@ class Ordering:
 
     def undelivered(self, call_key: Digest) -> Ticket | None:
         return self._contents.load_undelivered(call_key)
+
+    def run(self, run: RunId) -> Run | None:
+        return self._contents.load_run(run)
+
+    def signal(self, run: RunId, name: str) -> Signal | None:
+        return self._contents.load_signal(run, name)
 
     def place(self, seal: Seal) -> tuple[Batch, tuple[Placed, ...]]:
         """Call `seal` and give what it made its places. If anything raises, nothing has moved."""

@@ -7,6 +7,7 @@ from anyio import create_task_group, to_thread
 
 from heso.core.encoding import Digest
 from heso.core.hashing import digest
+from heso.core.journal import RunId
 from heso.core.receipt import SessionId
 from heso.ports import Appended, Batch, Heads, Ledger, NotWritten, Seal
 from heso.testing.evidence import Evidence, check_ledger
@@ -111,6 +112,12 @@ class _NoHeads:
 
     def undelivered(self, call_key: Digest) -> None:
         """Nobody waits."""
+
+    def run(self, run: RunId) -> None:
+        """Nothing runs."""
+
+    def signal(self, run: RunId, name: str) -> None:
+        """Nobody was told anything."""
 
 
 async def _exercise_policy(store: Store) -> None:

@@ -154,7 +154,7 @@ def _refuse_what_is_denied_now(desk: Desk, ticket: Ticket, rebuilt: Rebuilt) -> 
 async def _clear_doubt(desk: Desk, ticket: Ticket, *, is_delivered: bool) -> tuple[bool, Any]:
     """Whether we ran it again, and its result. Raises `InDoubtError` when only a person can tell."""
     tool = find_tool(ticket.tool_name, ticket.tool_version)
-    answer = await _probe(tool, ticket)
+    answer = await ask_probe(tool, ticket.action_hash)
     match answer:
         case Done(result=result):
             try:
@@ -178,12 +178,12 @@ async def _clear_doubt(desk: Desk, ticket: Ticket, *, is_delivered: bool) -> tup
     )
 
 
-async def _probe(tool: RegisteredTool, ticket: Ticket) -> Done | NotDone | Unknown:
+async def ask_probe(tool: RegisteredTool, key: str) -> Done | NotDone | Unknown:
     """What the tool's own probe says; one that fails, or says something else, does not know."""
     if tool.probe is None:
         return Unknown()
     try:
-        answer = tool.probe(ticket.action_hash)
+        answer = tool.probe(key)
         if isinstance(answer, Awaitable):
             answer = await answer
     except Exception:  # noqa: BLE001  # a probe that breaks knows nothing

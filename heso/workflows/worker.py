@@ -13,6 +13,7 @@ from heso.async_gate.registry import registered_tools
 from heso.core.ticket import Ticket, TicketState
 from heso.workflows.desk import Desk
 from heso.workflows.resume import resume
+from heso.workflows.running import Driver
 
 _PAGE = 50
 _NAP_SECONDS = 0.5
@@ -27,6 +28,7 @@ class Worker:
 
     desk: Desk
     report: Report
+    driver: Driver | None = None
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -39,7 +41,7 @@ class Worker:
         moved = await self.desk.sweep()
         for state in (TicketState.APPROVED, TicketState.IN_DOUBT):
             moved += await self._take_up(state)
-        return moved
+        return moved + (0 if self.driver is None else await self.driver.run_once())
 
     async def _take_up(self, state: TicketState) -> int:
         moved, after = 0, (-1, -1)

@@ -27,10 +27,9 @@ from heso.stores.sqlite.forking import survive_forks
 from heso.stores.sqlite.rows import (
     INSERT_POLICY,
     INSERT_ROW,
-    PUT_TICKET,
     ledger_row,
     read_ends,
-    ticket_row,
+    write_beside,
 )
 from heso.stores.sqlite.wakeup import Wakeup, make_wakeup, wake_all
 
@@ -288,8 +287,7 @@ def _place(job: _Job, ordering: Ordering, connection: sqlite3.Connection) -> Non
     """One caller's failing seal is that caller's failure, not its neighbours'."""
     try:
         job.batch, job.rows = ordering.place(job.seal)
-        for ticket in job.batch.tickets:  # at once: the next seal reads them
-            connection.execute(PUT_TICKET, ticket_row(ticket))
+        write_beside(job.batch, connection)
     except sqlite3.Error:
         raise  # reading a head failed: the transaction is what is broken
     except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's to see

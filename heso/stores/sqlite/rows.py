@@ -10,8 +10,10 @@ import orjson
 from heso.core.audit import START, AuditTail
 from heso.core.chain import Head, link_hash
 from heso.core.encoding import Digest
+from heso.core.journal import Run, RunId, Signal
 from heso.core.receipt import SessionId
 from heso.core.ticket import Ticket, TicketState
+from heso.ports import Batch
 from heso.stores.ordering import Ordering, Placed
 
 INSERT_ROW = """INSERT INTO ledger (position, entry_hash, action_hash, session_id, seq, recorded_at, decision, verb,
@@ -20,7 +22,7 @@ _TICKET_COLUMNS = tuple(
     column.name for column in fields(Ticket) if column.name != "number"
 )  # the file gives the number
 TICKET_COLUMNS = ", ".join((*_TICKET_COLUMNS, "number"))
-PUT_TICKET = f"""INSERT INTO ticket ({", ".join(_TICKET_COLUMNS)}) VALUES ({", ".join("?" * len(_TICKET_COLUMNS))})
+_PUT_TICKET = f"""INSERT INTO ticket ({", ".join(_TICKET_COLUMNS)}) VALUES ({", ".join("?" * len(_TICKET_COLUMNS))})
     ON CONFLICT (action_hash) DO UPDATE SET state = excluded.state, due = excluded.due, rung = excluded.rung,
     votes_json = excluded.votes_json, fence = excluded.fence, owner = excluded.owner, result_json = excluded.result_json,
     error = excluded.error, replaced_by = excluded.replaced_by, is_delivered = excluded.is_delivered"""  # noqa: S608  # constants
@@ -70,6 +72,26 @@ class _Contents:
         row = self._connection.execute(_UNDELIVERED, (call_key,)).fetchone()
         return None if row is None else read_ticket(row)
 
+    def load_run(self, run: RunId) -> Run | None:
+        from heso.stores.sqlite.runs import load_run  # noqa: PLC0415  # it loads aiosqlite, which a gate does not need
+
+        return load_run(self._connection, run)
+
+    def load_signal(self, run: RunId, name: str) -> Signal | None:
+        from heso.stores.sqlite.runs import load_signal  # noqa: PLC0415
+
+        return load_signal(self._connection, run, name)
+
+
+def write_beside(batch: Batch, connection: sqlite3.Connection) -> None:
+    """Whatever a batch has beside receipts, inside its transaction and at once: the next seal reads it."""
+    for ticket in batch.tickets:
+        connection.execute(_PUT_TICKET, _ticket_row(ticket))
+    if batch.runs or batch.steps or batch.signals:
+        from heso.stores.sqlite.runs import write_journal  # noqa: PLC0415  # it loads aiosqlite
+
+        write_journal(batch, connection)
+
 
 def ledger_row(placed: Placed) -> tuple[object, ...]:
     receipt = placed.entry.receipt
@@ -91,7 +113,7 @@ def ledger_row(placed: Placed) -> tuple[object, ...]:
     )
 
 
-def ticket_row(ticket: Ticket) -> tuple[object, ...]:
+def _ticket_row(ticket: Ticket) -> tuple[object, ...]:
     return tuple(getattr(ticket, name) for name in _TICKET_COLUMNS)
 
 

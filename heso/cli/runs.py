@@ -1,0 +1,132 @@
+"""`heso runs`: durable runs, and what each has done so far."""
+
+import argparse
+from collections.abc import Sequence
+
+import anyio
+import orjson
+
+from heso.cli.arguments import add_project
+from heso.cli.deciding import open_project
+from heso.cli.output import answer, answer_json, paint, say, table, visible
+from heso.core.instant import format_instant
+from heso.core.journal import JournalStep, Run, RunId
+from heso.runtime import Runtime
+from heso.workflows.unwinding import NEVER
+
+_COLOURS = {"done": "green", "failed": "red", "parked": "red", "cancelled": "yellow"}
+_LONGEST_VALUE = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="what", metavar="COMMAND", required=True)
+    newest = commands.add_parser("list", help="the newest runs")
+    newest.add_argument("-n", "--limit", metavar="N", type=int, default=30, help="default 30")
+    newest.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_project(newest)
+    show = commands.add_parser("show", help="one run, step by step")
+    show.add_argument("run", metavar="ID", help="the run's id")
+    show.add_argument("--json", action="store_true", help="one JSON object a line, the run first")
+    add_project(show)
+    cancel = commands.add_parser("cancel", help="no step of it happens any more")
+    cancel.add_argument("run", metavar="ID", help="the run's id")
+    add_project(cancel)
+
+
+def run(options: argparse.Namespace) -> int:
+    with open_project(options) as runtime:
+        if options.what == "list":
+            return _list(runtime, options)
+        if options.what == "show":
+            return _show(runtime, options)
+        cancelled = runtime.driver.cancel(RunId(options.run))
+    answer(f"{visible(cancelled.id)} is {cancelled.state}")
+    return 0
+
+
+def _list(runtime: Runtime, options: argparse.Namespace) -> int:
+    runs: Sequence[Run] = anyio.run(
+        runtime.driver.journal.newest, max(1, min(options.limit, 10_000))
+    )
+    if options.json:
+        for one in runs:
+            answer_json(_run_json(one))
+        return 0
+    table(
+        ("run", "workflow", "state", "since", "waits for"),
+        [
+            (r.id, f"{r.name} v{r.version}", r.state, format_instant(r.created), _waits(r))
+            for r in runs
+        ],
+        styles=[_COLOURS.get(one.state, "") for one in runs],
+    )
+    if not runs:
+        say("heso: no runs yet")
+    return 0
+
+
+def _show(runtime: Runtime, options: argparse.Namespace) -> int:
+    one = runtime.driver.read(RunId(options.run))
+    steps: Sequence[JournalStep] = anyio.run(runtime.driver.journal.steps, one.id)
+    if options.json:
+        answer_json(_run_json(one))
+        for step in steps:
+            answer_json(_step_json(step))
+        return 0
+    answer(
+        f"{visible(one.id)}: {visible(one.name)} v{one.version} is {paint(one.state, _COLOURS.get(one.state, 'bold'))}"
+    )
+    answer(f"  {format_instant(one.created)}  started with {_short(one.arguments_json)}")
+    for step in steps:
+        what = f" as {step.ticket[:12]}" if step.ticket else ""
+        value = f"  {_short(step.value_json)}" if step.value_json else ""
+        number = f" #{step.occurrence}" if step.occurrence else ""
+        answer(
+            f"  {format_instant(step.at)}  {visible(step.name)}{number}: {step.state}{what}{value}"
+        )
+    for waits in (_waits(one), one.error or ""):
+        if waits:
+            answer(f"  now: {visible(waits)}")
+    return 0
+
+
+def _waits(one: Run) -> str:
+    named = [what[:12] if len(what) == 64 else what for what in one.waiting_for.split("\n") if what]
+    if one.state == "waiting" and one.due < NEVER:
+        named.append(f"until {format_instant(one.due)}")
+    return ", ".join(named)
+
+
+def _short(value: bytes) -> str:
+    text = visible(value.decode("utf-8", "replace"))
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+
+
+def _run_json(one: Run) -> str:
+    return orjson.dumps(
+        {
+            "id": one.id,
+            "workflow": one.name,
+            "version": one.version,
+            "state": one.state,
+            "arguments": orjson.Fragment(one.arguments_json),
+            "created": format_instant(one.created),
+            "due": None if one.due >= NEVER else format_instant(one.due),
+            "waiting_for": one.waiting_for.splitlines(),
+            "error": one.error,
+            "result": None if one.result_json is None else orjson.Fragment(one.result_json),
+        }
+    ).decode()
+
+
+def _step_json(step: JournalStep) -> str:
+    return orjson.dumps(
+        {
+            "step": step.name,
+            "occurrence": step.occurrence,
+            "state": step.state,
+            "at": format_instant(step.at),
+            "ticket": step.ticket,
+            "value": None if step.value_json is None else orjson.Fragment(step.value_json),
+        }
+    ).decode()

@@ -1,0 +1,324 @@
+"""Driving runs: claim one, go through its workflow function from the top, and leave it where it waits.
+
+Starting is resuming: a new run, one whose decision came, and one whose driver died take the same way. What was done
+before comes out of the journal; only what is new happens.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import orjson
+from anyio import current_time, sleep
+
+from heso.async_gate.claimed import read_result, result_json
+from heso.async_gate.context import step
+from heso.async_gate.errors import GateError
+from heso.async_gate.rebuilding import CannotResume, rebuild_arguments
+from heso.core.canonical import canonical_bytes
+from heso.core.errors import HesoError
+from heso.core.instant import SECOND, Instant
+from heso.core.journal import (
+    ENDED_RUNS,
+    JournalStep,
+    Run,
+    RunEvent,
+    RunId,
+    RunState,
+    Signal,
+)
+from heso.ports import Batch, Heads, Journal, StoreError
+from heso.workflows.defining import NoSuchWorkflow, Workflow, find_path
+from heso.workflows.desk import Desk
+from heso.workflows.fencing import NotOurs, check_fence, find_run
+from heso.workflows.owners import is_gone, this_process
+from heso.workflows.recorder import Journaled, entering
+from heso.workflows.unwinding import NEVER, Parks, Waits
+
+_SHORTEST_NAP, _LONGEST_NAP = 0.02, 1.0
+_PAGE = 50
+_TROUBLE_SECONDS = 30
+LONGEST_ID = 200
+
+
+@dataclass(eq=False)
+class RunFailed(HesoError):
+    """The workflow function raised; `said` is what."""
+
+    run: str
+    said: str
+    next_step = "see its steps with `heso runs show ID`; start it under another id to run it again"
+
+    def __str__(self) -> str:
+        return f"the run {self.run!r} failed: {self.said}"
+
+
+@dataclass(eq=False)
+class RunCancelled(HesoError):
+    """Somebody cancelled the run."""
+
+    run: str
+    next_step = "start it under another id to run it again"
+
+    def __str__(self) -> str:
+        return f"the run {self.run!r} was cancelled"
+
+
+@dataclass(eq=False)
+class RunWaiting(HesoError):
+    """The run has no result yet."""
+
+    run: str
+    state: str
+    waiting_for: str
+    next_step = "it goes on with `heso worker`, or when its result is asked for again"
+
+    def __str__(self) -> str:
+        what = f" for {self.waiting_for}" if self.waiting_for else ""
+        return f"the run {self.run!r} is {self.state}{what}"
+
+
+@dataclass(eq=False)
+class RunConflict(HesoError):
+    """There is a run of this id already, of another workflow or with other arguments."""
+
+    run: str
+    next_step = "an id names one run for good; choose another"
+
+    def __str__(self) -> str:
+        return f"the run {self.run!r} was started with something else"
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Drives the runs of one project."""
+
+    desk: Desk
+    journal: Journal
+    _retried: set[str] = field(default_factory=set, repr=False)
+
+    async def start(self, workflow: Workflow, fields: Mapping[str, object], run_id: RunId) -> Run:
+        """The run of this id: recorded, and driven as far as it goes now. Raises `RunConflict`."""
+        self._record(workflow, fields, run_id)
+        return await self.drive(run_id)
+
+    async def drive(self, run_id: RunId) -> Run:
+        """Go on with a run as far as it goes now, unless somebody else does; the run as it is then."""
+        claimed = self._claim(run_id)
+        if claimed is None:
+            return self.read(run_id)
+        try:
+            workflow, claimed = await self._prepare(claimed)
+            result = await self._go_on(workflow, claimed)
+        except NotOurs:
+            return self.read(run_id)
+        except (Waits, Parks, Exception) as left:  # noqa: BLE001  # whatever a workflow raises is how it ended
+            return self._leave(claimed, *self._why(left))
+        return self._leave(claimed, RunEvent.FINISH, {"result_json": result_json(result)})
+
+    def _why(self, left: BaseException) -> tuple[RunEvent, dict[str, Any]]:
+        """What it means for a run that its function was left like this."""
+        match left:
+            case Waits(waiting_for=what, due=due):
+                return RunEvent.WAIT, {"waiting_for": what, "due": due}
+            case Parks(why=why):
+                return RunEvent.PARK, {"error": why}
+            case NoSuchWorkflow() | CannotResume():
+                return RunEvent.PARK, {"error": f"version_missing: {left}"}
+            case GateError() | StoreError():  # our own trouble is no end of anything
+                later = Instant(self._now() + _TROUBLE_SECONDS * SECOND)
+                return RunEvent.WAIT, {"error": str(left), "due": later}
+            case _:
+                return RunEvent.FAIL, {"error": f"{type(left).__name__}: {str(left)[:500]}"}
+
+    async def result(self, run_id: RunId, *, timeout_seconds: float | None = None) -> Any:
+        """The run's result in its JSON form, driving it when it may go on. Raises what else became of it."""
+        nap, started = _SHORTEST_NAP, current_time()
+        while True:
+            run = self.read(run_id)
+            if run.state in ENDED_RUNS:
+                return outcome_of(run)
+            if run.state is not RunState.RUNNING or is_gone(run.owner):
+                run = await self._drive_if_movable(run)
+                if run.state in ENDED_RUNS:
+                    return outcome_of(run)
+            if timeout_seconds is not None and current_time() - started >= timeout_seconds:
+                raise RunWaiting(run.id, run.state, run.waiting_for or run.error or "")
+            await sleep(nap)
+            nap = min(nap * 1.5, _LONGEST_NAP)
+
+    def cancel(self, run_id: RunId) -> Run:
+        """No step of it happens any more. Raises `NoSuchRun`, `WrongRunState`."""
+        return self._change(run_id, lambda run: run.after(RunEvent.CANCEL, owner=""))
+
+    def signal(self, run_id: RunId, name: str, value: object) -> None:
+        """Tell a run something; it is kept until the run asks for it. Raises `NoSuchRun`."""
+        kept = result_json(value)
+
+        def seal(heads: Heads) -> Batch:
+            find_run(heads, run_id)
+            return Batch((), signals=(Signal(run=run_id, name=name, value_json=kept),))
+
+        self.desk.gate.ledger.append_inline(seal)
+
+    def read(self, run_id: RunId) -> Run:
+        """Raises `NoSuchRun`."""
+        return self._change(run_id, lambda _: None)
+
+    async def run_once(self) -> int:
+        """Go on with every run that may; how many moved."""
+        moved = 0
+        for run in await self.journal.running(_PAGE):
+            if is_gone(run.owner):
+                moved += await self._moved(run)
+        while movable := await self.journal.movable(self._now(), _PAGE):
+            moving = [run for run in movable if await self._moved(run)]
+            moved += len(moving)
+            if not moving:
+                break
+        for run in await self.journal.newest(_PAGE):  # with new code a parked run may fit again
+            if run.state is RunState.PARKED and run.id not in self._retried:
+                self._retried.add(run.id)
+                moved += await self._moved(run)
+        return moved
+
+    async def _moved(self, run: Run) -> int:
+        after = await self.drive(run.id)
+        return int((after.state, after.fence) != (run.state, run.fence))
+
+    async def _drive_if_movable(self, run: Run) -> Run:
+        if (
+            run.state is RunState.WAITING
+            and run.due > self._now()
+            and not await self._has_come(run)
+        ):
+            return run
+        return await self.drive(run.id)
+
+    async def _has_come(self, run: Run) -> bool:
+        return any(one.id == run.id for one in await self.journal.movable(self._now(), 10_000))
+
+    def _record(self, workflow: Workflow, fields: Mapping[str, object], run_id: RunId) -> None:
+        if not run_id or len(run_id) > LONGEST_ID or not run_id.isprintable():
+            raise ValueError(f"a run's id is a text of at most {LONGEST_ID} characters")
+        arguments, now = canonical_bytes(dict(fields)), self._now()
+
+        def seal(heads: Heads) -> Batch:
+            known = heads.run(run_id)
+            if known is None:
+                run = Run(
+                    id=run_id,
+                    name=workflow.name,
+                    version=workflow.version,
+                    arguments_json=arguments,
+                    created=now,
+                    due=now,
+                )
+                return Batch((), runs=(run,))
+            if (known.name, known.arguments_json) != (workflow.name, arguments):
+                raise RunConflict(run_id)
+            return Batch(())
+
+        self.desk.gate.ledger.append_inline(seal)
+
+    def _claim(self, run_id: RunId) -> Run | None:
+        """The run, ours to drive; None when it has ended, or somebody who lives drives it."""
+        claimed: list[Run] = []
+
+        def seal(heads: Heads) -> Batch:
+            claimed.clear()
+            run = find_run(heads, run_id)
+            if run.state in ENDED_RUNS:
+                return Batch(())
+            if run.state is RunState.RUNNING and not is_gone(run.owner):
+                return Batch(())
+            claimed.append(
+                run.after(
+                    RunEvent.CLAIM,
+                    fence=run.fence + 1,
+                    owner=this_process(),
+                    waiting_for="",
+                    error=None,
+                    due=NEVER,
+                )
+            )
+            return Batch((), runs=tuple(claimed))
+
+        self.desk.gate.ledger.append_inline(seal)
+        return claimed[0] if claimed else None
+
+    async def _prepare(self, run: Run) -> tuple[Workflow, Run]:
+        """The workflow of the run's version, else of the version its journal can be brought to."""
+        workflow, way = find_path(run.name, run.version)
+        if not way:
+            return workflow, run
+        steps = list(await self.journal.steps(run.id))
+        for migration in way:
+            steps = list(migration(steps))
+        moved = replace(run, version=workflow.version)
+
+        def seal(heads: Heads) -> Batch:
+            check_fence(heads, run)
+            return Batch((), runs=(moved,), steps=tuple(steps))
+
+        self.desk.gate.ledger.append_inline(seal)
+        return workflow, moved
+
+    async def _go_on(self, workflow: Workflow, run: Run) -> Any:
+        steps: dict[tuple[str, int], JournalStep] = {
+            one.key: one for one in await self.journal.steps(run.id)
+        }
+        journaled = Journaled(self.desk, run, steps, self._drive_child)
+        args, kwargs = rebuild_arguments(
+            workflow.name, workflow.function, orjson.loads(run.arguments_json)
+        )
+        with entering(journaled), step(session=f"run:{run.id}"):
+            return await workflow.function(*args, **kwargs)
+
+    async def _drive_child(
+        self, workflow: Workflow, fields: Mapping[str, object], run_id: RunId
+    ) -> Any:
+        run = await self.start(workflow, fields, run_id)
+        if run.state not in ENDED_RUNS:
+            raise Waits(f"run:{run_id}", run.due)
+        return outcome_of(run)
+
+    def _leave(self, run: Run, event: RunEvent, changes: Mapping[str, Any]) -> Run:
+        """Write how it ended, or what it waits for, if it is still ours."""
+        left: list[Run] = []
+
+        def seal(heads: Heads) -> Batch:
+            left[:] = [find_run(heads, run.id)]
+            try:
+                now = check_fence(heads, run)
+            except NotOurs:
+                return Batch(())
+            left[:] = [now.after(event, owner="", **changes)]
+            return Batch((), runs=tuple(left))
+
+        self.desk.gate.ledger.append_inline(seal)
+        return left[0]
+
+    def _change(self, run_id: RunId, change: Any) -> Run:
+        seen: list[Run] = []
+
+        def seal(heads: Heads) -> Batch:
+            run = find_run(heads, run_id)
+            changed = change(run)
+            seen[:] = [changed or run]
+            return Batch((), runs=() if changed is None else (changed,))
+
+        self.desk.gate.ledger.append_inline(seal)
+        return seen[0]
+
+    def _now(self) -> Instant:
+        return self.desk.gate.clock.now()
+
+
+def outcome_of(run: Run) -> Any:
+    """The result of a run that has ended. Raises `RunFailed`, `RunCancelled`."""
+    if run.state is RunState.FAILED:
+        raise RunFailed(run.id, run.error or "")
+    if run.state is RunState.CANCELLED:
+        raise RunCancelled(run.id)
+    return read_result(run.result_json)
