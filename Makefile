@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test check lint types floors bench format clean
+.PHONY: help demo test check lint types floors bench kill format clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -31,6 +31,9 @@ types: $(READY) ## mypy, strict
 
 floors: $(READY) ## which package may import which (import-linter)
 	@$(BIN)/lint-imports --no-logo
+
+kill: $(READY) ## kill it at every step, on failing disks, with the power cut; minutes long
+	@$(BIN)/python -m tests.kill.suite --kills 2000 --disks 600
 
 bench: $(READY) ## ratios against the floor and the reference; writes bench/RESULTS.md
 	@$(BIN)/python -m bench.run

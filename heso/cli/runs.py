@@ -1,7 +1,7 @@
 """`heso runs`: durable runs, and what each has done so far."""
 
 import argparse
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 import orjson
@@ -13,6 +13,9 @@ from heso.core.instant import format_instant
 from heso.core.journal import JournalStep, Run, RunId
 from heso.runtime import Runtime
 from heso.workflows.unwinding import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _COLOURS = {"done": "green", "failed": "red", "parked": "red", "cancelled": "yellow"}
 _LONGEST_VALUE = 100
