@@ -6,7 +6,7 @@ promise and on nothing else.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from heso.core.chain import Head
 from heso.core.encoding import Digest, PublicKey
@@ -86,6 +86,11 @@ class Heads(Protocol):
     @property
     def policy_hash(self) -> Digest | None:
         """BLAKE3 of the policy in force; None before the first one."""
+        ...
+
+    @property
+    def retired_keys(self) -> frozenset[PublicKey]:
+        """Keys that handed over to others. A receipt by one of them is refused."""
         ...
 
     def head(self, session: SessionId) -> Head | None:
@@ -207,6 +212,10 @@ class Tickets(Protocol):
 
     async def count(self, state: TicketState) -> int: ...
 
+    async def opened_after(self, number: int, *, limit: int = 50) -> Sequence[Ticket]:
+        """Tickets in the order in which they were opened, beyond that number."""
+        ...
+
 
 class Journal(Protocol):
     """Durable runs. Reading only: whatever changes one is a `Batch`."""
@@ -252,6 +261,52 @@ class Nonces(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something people should look at. It names the action and never shows its arguments.
+
+    `key` is the same for the same notice, so that whoever gets it twice can tell. `deadline` is UTC.
+    """
+
+    key: str
+    kind: Literal["asked", "reminder", "escalated", "in_doubt"]
+    action_hash: Digest
+    tool: str
+    rule_id: str
+    who: tuple[str, ...]
+    deadline: str
+
+
+class Notifier(Protocol):
+    """Tells people that something waits."""
+
+    async def notify(self, notice: Notice) -> None:
+        """Hand a notice on. Raises `NotNotified`; it is tried again then, so a notice may come twice."""
+        ...
+
+
+class Notices(Protocol):
+    """Remembers which notices were handed on."""
+
+    def was_sent(self, key: str) -> bool: ...
+
+    def mark_sent(self, key: str) -> None:
+        """From now on it was sent, in every process, also after a crash."""
+        ...
+
+
+@dataclass(eq=False)
+class NotNotified(HesoError):
+    """A notice could not be handed on."""
+
+    via: str
+    why: str
+    next_step: str = "check [[notify]] in heso.toml; it is tried again"
+
+    def __str__(self) -> str:
+        return f"no notice by {self.via}: {self.why}"
+
+
 class TimeAuthority(Protocol):
     """Somebody outside who says what time it is."""
 
@@ -293,6 +348,17 @@ class NotWritten(StoreError):
 
     def __str__(self) -> str:
         return f"nothing was written: {self.why}"
+
+
+@dataclass(eq=False)
+class KeyRetired(StoreError):
+    """The key was rotated while this process had it. Nothing was written."""
+
+    key: PublicKey
+    next_step = "restart this process: it loads the new key"
+
+    def __str__(self) -> str:
+        return f"the key {self.key} has handed over to another one"
 
 
 @dataclass(eq=False)

@@ -6,6 +6,7 @@ Starting is resuming: `init` on a project that crashed is the same call as on a 
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from heso.core.errors import HesoError
 from heso.core.instant import Instant, instant_of
 from heso.policy.model import Outcome
 from heso.policy.reader import parse_policy
-from heso.ports import Clock, Signer, TimeAuthority
+from heso.ports import Clock, NotNotified, Signer, TimeAuthority
 from heso.settings import POLICY_FILE, Settings, SettingsError, read_settings
 from heso.stores.key_folder import check_private_folder, load_decision_key, load_key
 from heso.stores.reveals import RevealFolder
@@ -29,6 +30,7 @@ from heso.stores.sqlite.ledger import SqliteLedger
 
 if TYPE_CHECKING:
     from heso.workflows.desk import Desk
+    from heso.workflows.noticing import Crier
     from heso.workflows.running import Driver
 
 _starting = threading.Lock()
@@ -95,6 +97,22 @@ class Runtime:
             )
 
         return Desk(self.gate, SqliteTickets(self.settings.database), open_decider)
+
+    def make_crier(self, told: Callable[[NotNotified], None]) -> "Crier":
+        """Who hands notices on, as `[[notify]]` says."""
+        from heso.stores.sqlite.notices import SqliteNotices  # noqa: PLC0415  # only a worker needs it
+        from heso.transports.notifying import make_notifiers  # noqa: PLC0415
+        from heso.workflows.noticing import Crier  # noqa: PLC0415
+
+        return Crier(
+            desk=self.desk,
+            notices=SqliteNotices(self.settings.database),
+            notifiers=make_notifiers(
+                self.settings.notify, lambda: self.desk.decider, self.gate.clock
+            ),
+            remind_minutes=self.settings.remind_minutes,
+            told=told,
+        )
 
     def close(self) -> None:
         """Finish what was accepted and stop gating; calls fail closed from then on. May be called twice."""

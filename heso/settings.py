@@ -10,6 +10,8 @@
 | approval deadline   |                  | HESO_DEFAULT_SLA_MINUTES   | default_sla_minutes   | 1440 (a day)        |
 | a grant's life      |                  |                            | grant_minutes         | 60                  |
 | a claim's lease     |                  |                            | lease_seconds         | 600                 |
+| remind before       |                  |                            | remind_minutes        | 15                  |
+| tell people         |                  |                            | [[notify]]            | nobody              |
 | time authority      |                  |                            | time_authority        | none                |
 | its root (PEM file) |                  |                            | time_roots            |                     |
 | key passphrase      |                  | HESO_KEY_PASSPHRASE        |                       |                     |
@@ -22,7 +24,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 from heso.core.errors import HesoError
 from heso.policy.errors import PolicyError
@@ -36,6 +38,7 @@ DEFAULT_TIMEOUT_SECONDS = 30.0
 DEFAULT_SLA_MINUTES = 24 * 60
 DEFAULT_GRANT_MINUTES = 60
 DEFAULT_LEASE_SECONDS = 600
+DEFAULT_REMIND_MINUTES = 15
 
 _TRUTHS = {
     "1": True,
@@ -63,6 +66,16 @@ class SettingsError(HesoError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
+    """One `[[notify]]`. `command` for a command, `url` for a webhook; `may_be_private` lets it be of this network."""
+
+    via: Literal["stderr", "command", "webhook"]
+    command: tuple[str, ...] = ()
+    url: str = ""
+    may_be_private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that starting needs, decided."""
 
@@ -79,6 +92,8 @@ class Settings:
     requires_passphrase: bool
     time_authority: str
     time_roots: Path | None
+    notify: tuple[NotifySettings, ...] = ()
+    remind_minutes: int = DEFAULT_REMIND_MINUTES
 
     @property
     def state(self) -> Path:
@@ -116,15 +131,13 @@ def read_settings(
         ),
         timeout_seconds=_timeout(environment, table, timeout),
         default_sla_minutes=_sla(environment, table),
-        default_grant_minutes=table.integer(
-            "grant_minutes", DEFAULT_GRANT_MINUTES, least=1, most=MOST_MINUTES
-        ),
-        lease_seconds=table.integer(
-            "lease_seconds", DEFAULT_LEASE_SECONDS, least=1, most=7 * 86_400
-        ),
+        default_grant_minutes=_grant(table),
+        lease_seconds=_lease(table),
         passphrase=read_passphrase(environment),
         requires_passphrase=requires_passphrase(environment),
         **_time_settings(table, root),
+        remind_minutes=_remind(table),
+        notify=_notify_settings(policy_text, str(root / POLICY_FILE)),
     )
     table.finish()
     return settings
@@ -138,6 +151,10 @@ def check_project_table(policy_text: bytes, file: str) -> None:
     table.flag("blocking", default=True)
     _timeout({}, table, None)
     _sla({}, table)
+    _grant(table)
+    _lease(table)
+    _remind(table)
+    _notify_settings(policy_text, file)
     _time_settings(table, Path())
     table.finish()
 
@@ -198,11 +215,14 @@ def _read_policy(root: Path) -> bytes:
 
 
 def _project_table(text: bytes, file: str) -> Table:
+    return Table(_read_toml(text, file).get("project", {}), file=file, key="project")
+
+
+def _read_toml(text: bytes, file: str) -> dict[str, object]:
     try:
-        document = tomllib.loads(text.decode())
+        return tomllib.loads(text.decode())
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise PolicyError(file, f"is not TOML: {error}") from None
-    return Table(document.get("project", {}), file=file, key="project")
 
 
 def _first(*candidates: T | None) -> T:
@@ -246,6 +266,45 @@ def _time_settings(table: Table, root: Path) -> _TimeSettings:
             "a time authority has an address (time_authority) and a root to believe (time_roots)",
         )
     return {"time_authority": url, "time_roots": root / roots if roots else None}
+
+
+def _grant(table: Table) -> int:
+    return table.integer("grant_minutes", DEFAULT_GRANT_MINUTES, least=1, most=MOST_MINUTES)
+
+
+def _lease(table: Table) -> int:
+    return table.integer("lease_seconds", DEFAULT_LEASE_SECONDS, least=1, most=7 * 86_400)
+
+
+def _remind(table: Table) -> int:
+    return table.integer("remind_minutes", DEFAULT_REMIND_MINUTES, least=0, most=MOST_MINUTES)
+
+
+def _notify_settings(text: bytes, file: str) -> tuple[NotifySettings, ...]:
+    """Every `[[notify]]`. Raises `PolicyError`."""
+    document = Table(_read_toml(text, file), file=file)
+    return tuple(_parse_notify(table) for table in document.tables("notify"))
+
+
+def _parse_notify(table: Table) -> NotifySettings:
+    ways: dict[str, Literal["stderr", "command", "webhook"]] = {
+        "stderr": "stderr",
+        "command": "command",
+        "webhook": "webhook",
+    }
+    via = table.choice("via", ways)
+    found = NotifySettings(
+        via=via,
+        command=table.texts("command") if via == "command" else (),
+        url=table.text("url") if via == "webhook" else "",
+        may_be_private=table.flag("may_be_private", default=False) if via == "webhook" else False,
+    )
+    if via == "command" and not found.command:
+        raise table.fault("command", 'needs a program and its arguments: ["notify-send", "heso"]')
+    if via == "webhook" and not found.url.startswith(("https://", "http://")):
+        raise table.fault("url", "must begin with https://")
+    table.finish()
+    return found
 
 
 def _sla(environment: Mapping[str, str], table: Table) -> int:

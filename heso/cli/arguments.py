@@ -32,6 +32,7 @@ COMMANDS = {
     "worker": "run what is approved as it comes, and watch deadlines",
     "runs": "durable runs, and what each has done",
     "settle": "say what became of an action in doubt",
+    "keys": "a new key for this project, signed in by the old one",
     "policy": "check, explain, test, evaluate and compare policies",
     "doctor": "what is wrong with this project or machine",
 }

@@ -6,26 +6,12 @@ Rule 2: colours and tables are for terminals; a pipe gets plain, tab-separated l
 """
 
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from heso.core.visible import is_hidden, visible
+
 T = TypeVar("T")
-
-# Shown as nothing at all, though Unicode calls them letters and marks.
-_BLANK = frozenset(
-    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u2800\u3164\uffa0"
-) | frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
-_HIDDEN = frozenset(
-    {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-)  # control, format, surrogate, private, unassigned
-
-
-def visible(text: str) -> str:
-    """`text` with every character that could steer a terminal or hide from a reader written as an escape."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_shown(character) for character in text)
 
 
 def answer_json(line: str) -> None:
@@ -34,7 +20,7 @@ def answer_json(line: str) -> None:
 
 
 def _escaped(character: str) -> str:
-    if not _is_hidden(character):
+    if not is_hidden(character):
         return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
@@ -110,15 +96,3 @@ def paint(text: str, style: str) -> str:
     """`text` in a colour when a person reads it: `green`, `red`, `yellow`, `bold` or `dim`."""
     codes = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
     return f"\x1b[{codes[style]}m{text}\x1b[0m" if is_terminal() else text
-
-
-def _shown(character: str) -> str:
-    if not _is_hidden(character):
-        return character
-    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    code = ord(character)
-    return named.get(character) or (f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}")
-
-
-def _is_hidden(character: str) -> bool:
-    return character in _BLANK or unicodedata.category(character) in _HIDDEN

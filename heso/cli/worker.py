@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     load_modules(options)
     with open_project(options) as runtime:
-        worker = Worker(runtime.desk, _report, runtime.driver)
+        crier = runtime.make_crier(lambda error: say(f"heso: {visible(str(error))}"))
+        worker = Worker(runtime.desk, _report, runtime.driver, crier)
         if options.once:
             moved = anyio.run(worker.run_once)
             say(f"heso: {moved} moved")

@@ -21,8 +21,11 @@ from heso.core.encoding import Digest
 from heso.core.errors import HesoError
 from heso.core.hashing import digest
 from heso.core.projection import as_doubles
+from heso.core.receipt import SessionId
 
 LIFECYCLE_PREFIX = "lifecycle:"
+KEYS_SESSION = SessionId("lifecycle:keys")
+"""A project's own chain of keys: a rotation for each key that went."""
 TOKEN_PREFIX = "rt_"  # noqa: S105  # a prefix of secrets, not one
 TOKEN_BYTES = 16
 

@@ -1,6 +1,6 @@
 """From the text of `heso.toml` to a `Policy`: everything is checked here, once, and nothing is ignored.
 
-Top-level keys: `[[rule]]`, `[[approver]]`, `[[delegation]]`, and `[project]`, which the settings read.
+Top-level keys: `[[rule]]`, `[[approver]]`, `[[delegation]]`; `[project]` and `[[notify]]`, which the settings read.
 """
 
 import tomllib
@@ -63,8 +63,9 @@ def parse_policy(text: bytes, *, file: str = "heso.toml") -> Policy:
     document = Table(_parse_toml(text, file), file=file)
     rules = [_parse_rule(table) for table in document.tables("rule")]
     approvers, delegations = parse_people(document)
-    if document.has("project"):
-        document.raw("project")
+    for key in ("project", "notify"):  # the settings read them
+        if document.has(key):
+            document.raw(key)
     document.finish()
     _refuse_duplicates(file, "rule", [rule.id for rule in rules])
     _refuse_duplicates(file, "approver", [person.id for person in approvers])

@@ -80,6 +80,12 @@ def load_key(
     return SigningKey.from_seed(open_key(container, passphrase))
 
 
+def passphrase_for(folder: Path, passphrase: bytes | None, *, allow_development: bool) -> bytes:
+    """What a new key of this project is sealed with: the passphrase given, else the development one. Raises
+    `KeyUnusable`."""
+    return passphrase or _development_passphrase(folder, allowed=allow_development)
+
+
 def load_decision_key(
     folder: Path, passphrase: bytes | None, *, allow_development: bool
 ) -> SigningKey:

@@ -21,8 +21,8 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._ordering = Ordering(START, None, self)
         self._rows: list[Placed] = []
+        self._ordering = Ordering(START, None, self)
         self._policies: dict[Digest, bytes] = {}
         self._is_closed = False
         self.tickets = MemoryTickets()
@@ -119,6 +119,9 @@ class MemoryTickets:
     async def count(self, state: TicketState) -> int:
         return len(self._in_order(state))
 
+    async def opened_after(self, number: int, *, limit: int = 50) -> Sequence[Ticket]:
+        return [ticket for ticket in self.by_hash.values() if ticket.number > number][:limit]
+
     def _in_order(self, state: TicketState) -> list[Ticket]:
         found = [ticket for ticket in self.by_hash.values() if ticket.state is state]
         return sorted(found, key=lambda ticket: (ticket.due, ticket.number))
@@ -187,6 +190,19 @@ class MemoryReveals:
 
     def find(self, merkle_root: Digest) -> bytes | None:
         return self._sidecars.get(merkle_root)
+
+
+class MemoryNotices:
+    """`Notices`."""
+
+    def __init__(self) -> None:
+        self._sent: set[str] = set()
+
+    def was_sent(self, key: str) -> bool:
+        return key in self._sent
+
+    def mark_sent(self, key: str) -> None:
+        self._sent.add(key)
 
 
 class MemoryNonces:

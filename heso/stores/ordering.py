@@ -5,7 +5,8 @@ Rule 1: an `Ordering` is only right while its store lets nobody else write. The 
 Rule 2: a batch is placed whole or not at all.
 Rule 3: what a store keeps beside the receipts (tickets, runs) it writes at once, so that the next batch of the same
         transaction is shown it.
-Rule 4: a lifecycle link that could not follow the ones before it is refused, so every chain that was written can be
+Rule 4: a key that handed over signs nothing any more, in whichever process it still is.
+Rule 5: a lifecycle link that could not follow the ones before it is refused, so every chain that was written can be
         verified.
 """
 
@@ -14,15 +15,15 @@ from typing import Any, Protocol
 
 from heso.core.audit import AuditFacts, AuditTail, describe_receipt, extend_audit
 from heso.core.chain import Head, link_hash
-from heso.core.encoding import Digest
+from heso.core.encoding import Digest, PublicKey
 from heso.core.hashing import digest
 from heso.core.hot import hot_value
 from heso.core.instant import format_instant
 from heso.core.journal import Run, RunId, Signal
-from heso.core.lifecycle import Course, check_session_kind
+from heso.core.lifecycle import KEYS_SESSION, Course, check_session_kind
 from heso.core.receipt import Receipt, SessionId
 from heso.core.ticket import Ticket
-from heso.ports import Batch, Entry, Seal
+from heso.ports import Batch, Entry, KeyRetired, Seal
 
 _LATEST = 2**63 - 1
 
@@ -67,6 +68,7 @@ class Ordering:
         self.policy_hash = policy_hash
         self._tail = tail
         self._contents = contents
+        self.retired_keys = _retired_by(contents.load_links(KEYS_SESSION))
         self._heads: dict[SessionId, Head | None] = {}
         self._courses: dict[SessionId, Course] = {}
 
@@ -105,6 +107,8 @@ class Ordering:
         courses: dict[SessionId, Course] = {}
         rows: list[Placed] = []
         for entry in batch.entries:
+            if entry.receipt.signer in self.retired_keys:
+                raise KeyRetired(entry.receipt.signer)
             if not 0 <= entry.at <= _LATEST:
                 raise ValueError(f"{entry.at} is no time a ledger can hold")
             session, seq = self._advance(entry.receipt, moved, courses)
@@ -113,6 +117,8 @@ class Ordering:
             tail = after
         self._tail = tail
         self._heads.update(moved)
+        if KEYS_SESSION in moved:
+            self.retired_keys |= _retired_by(entry.receipt.content for entry in batch.entries)
         self._courses.update(courses)
         if batch.policy is not None:
             self.policy_hash = digest(batch.policy)
@@ -153,6 +159,11 @@ class Ordering:
                 for link in self._contents.load_links(session):
                     course.take(link)
         course.take(content)
+
+
+def _retired_by(links: Iterable[Mapping[str, Any]]) -> frozenset[PublicKey]:
+    rotations = (link["key_rotation"] for link in links if "key_rotation" in link)
+    return frozenset(PublicKey(rotation["outgoing_public_key"]) for rotation in rotations)
 
 
 def audit_facts(entry: Entry) -> AuditFacts:

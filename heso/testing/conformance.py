@@ -5,7 +5,7 @@ asyncio.run(exercise_ledger(make_store))      # or trio.run(exercise_ledger, mak
 
 from anyio import create_task_group, to_thread
 
-from heso.core.encoding import Digest
+from heso.core.encoding import Digest, PublicKey
 from heso.core.hashing import digest
 from heso.core.journal import RunId
 from heso.core.receipt import SessionId
@@ -103,6 +103,7 @@ class _NoHeads:
     """The ends of an empty ledger."""
 
     policy_hash: Digest | None = None
+    retired_keys: frozenset[PublicKey] = frozenset()
 
     def head(self, session: SessionId) -> None:
         """No session has one."""

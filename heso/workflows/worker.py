@@ -12,6 +12,7 @@ from anyio import sleep
 from heso.async_gate.registry import registered_tools
 from heso.core.ticket import Ticket, TicketState
 from heso.workflows.desk import Desk
+from heso.workflows.noticing import Crier
 from heso.workflows.resume import resume
 from heso.workflows.running import Driver
 
@@ -29,6 +30,7 @@ class Worker:
     desk: Desk
     report: Report
     driver: Driver | None = None
+    crier: Crier | None = None
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -41,6 +43,8 @@ class Worker:
         moved = await self.desk.sweep()
         for state in (TicketState.APPROVED, TicketState.IN_DOUBT):
             moved += await self._take_up(state)
+        if self.crier is not None:
+            await self.crier.cry()
         return moved + (0 if self.driver is None else await self.driver.run_once())
 
     async def _take_up(self, state: TicketState) -> int:

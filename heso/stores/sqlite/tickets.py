@@ -25,6 +25,8 @@ _IN_STATE = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE {_OPEN} AND state = ? 
     ORDER BY due, number LIMIT ?"""  # noqa: S608  # constants
 _DUE = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE {_OPEN} AND state = ? AND due <= ?
     ORDER BY due, number LIMIT ?"""  # noqa: S608  # constants
+_OPENED_AFTER = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE number > ?
+    ORDER BY number LIMIT ?"""  # noqa: S608  # constants
 _COUNT = f"SELECT count(*) FROM ticket WHERE {_OPEN} AND state = ?"  # noqa: S608  # constants
 
 
@@ -56,6 +58,9 @@ class SqliteTickets:
         ):
             row = await cursor.fetchone()
             return 0 if row is None else int(row[0])
+
+    async def opened_after(self, number: int, *, limit: int = 50) -> Sequence[Ticket]:
+        return await self._read(_OPENED_AFTER, (number, limit))
 
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Ticket]:
         async with self._open() as connection, connection.execute(query, parameters) as cursor:
