@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from heso import __version__
-from heso.cli.output import visible
+from heso.core.visible import visible
 
 Command = Callable[[], int]
 

@@ -5,8 +5,9 @@ import argparse
 from heso.cli.arguments import add_project
 from heso.cli.ledger import open_records
 from heso.cli.log_tree import load_operator, origin_of, sign_current
-from heso.cli.output import answer, say, visible
+from heso.cli.output import answer, say
 from heso.core.note import NoteKey, format_note_key
+from heso.core.visible import visible
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,12 +13,13 @@ import anyio
 from heso.approvals.card import draw_card
 from heso.approvals.request import Request, format_answer, parse_request, request_of, sign_answer
 from heso.cli.arguments import add_project
-from heso.cli.output import answer, fail, paint, say, visible
+from heso.cli.output import answer, fail, paint, say
 from heso.core.approval import ApproverRecord, Said, Vote
 from heso.core.errors import WrongPassphrase
 from heso.core.instant import format_instant
 from heso.core.keys import SigningKey
 from heso.core.ticket import Ticket
+from heso.core.visible import visible
 from heso.runtime import Runtime, SystemClock, init
 from heso.stores.key_folder import KeyUnusable, open_key_file, read_passphrase_file
 

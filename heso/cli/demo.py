@@ -23,12 +23,13 @@ import orjson
 from heso.async_gate.context import step
 from heso.async_gate.errors import BlockedError, SuspendedError
 from heso.async_gate.tool import destructive, tool
-from heso.cli.output import answer, fail, paint, say, visible
+from heso.cli.output import answer, fail, paint, say
 from heso.core.audit import verify_audit_chain
 from heso.core.collection import verify_collection
 from heso.core.errors import HesoError
 from heso.core.redaction import check_reveals, parse_sidecar
 from heso.core.verify import verify_receipt
+from heso.core.visible import visible
 from heso.ports import Record
 from heso.project import create_project
 from heso.runtime import Runtime, init

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from heso.cli.arguments import add_project
-from heso.cli.output import answer, paint, visible, with_progress
+from heso.cli.output import answer, paint, with_progress
 from heso.core.audit import verify_audit_chain
 from heso.core.encoding import PublicKey
 from heso.core.errors import HesoError
@@ -24,6 +24,7 @@ from heso.core.roles import signing_rule
 from heso.core.session import verify_session_chain
 from heso.core.verdict import Verdict
 from heso.core.verify import verify_receipt
+from heso.core.visible import visible
 from heso.policy.lint import lint_policy
 from heso.policy.reader import parse_policy
 from heso.ports import Filter, Record

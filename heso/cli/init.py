@@ -4,7 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
-from heso.cli.output import answer, fail, say, visible
+from heso.cli.output import answer, fail, say
+from heso.core.visible import visible
 from heso.project import create_project
 from heso.settings import STATE_FOLDER, read_passphrase, requires_passphrase
 

@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 
 from heso.async_gate.effects import classify_call
-from heso.cli.output import answer, answer_json, fail, paint, say, table, visible
+from heso.cli.output import answer, answer_json, fail, paint, say, table
 from heso.core.errors import Malformed
 from heso.core.receipt import Action, Verb
 from heso.core.strict_json import parse_json
+from heso.core.visible import visible
 from heso.policy.diff import diff_policies
 from heso.policy.evaluate import decision_path, evaluate_action, explain_action
 from heso.policy.lint import lint_policy, verbs_without_rule

@@ -7,10 +7,11 @@ import anyio
 from heso.async_gate.claimed import result_json
 from heso.cli.arguments import add_project
 from heso.cli.deciding import find_ticket, open_project
-from heso.cli.output import answer, answer_json, fail, say, visible
+from heso.cli.output import answer, answer_json, fail, say
 from heso.cli.tools import add_module, load_modules
 from heso.core.errors import HesoError
 from heso.core.ticket import Ticket
+from heso.core.visible import visible
 from heso.runtime import Runtime
 from heso.workflows.resume import resume
 from heso.workflows.worker import Worker

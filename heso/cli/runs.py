@@ -8,9 +8,10 @@ import orjson
 
 from heso.cli.arguments import add_project
 from heso.cli.deciding import open_project
-from heso.cli.output import answer, answer_json, paint, say, table, visible
+from heso.cli.output import answer, answer_json, paint, say, table
 from heso.core.instant import format_instant
 from heso.core.journal import JournalStep, Run, RunId
+from heso.core.visible import visible
 from heso.runtime import Runtime
 from heso.workflows.unwinding import NEVER
 

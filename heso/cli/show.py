@@ -7,10 +7,11 @@ import orjson
 
 from heso.cli.arguments import add_project
 from heso.cli.ledger import content_of, decision_of, find_one, open_records
-from heso.cli.output import answer, answer_json, paint, visible
+from heso.cli.output import answer, answer_json, paint
 from heso.core.hashing import fingerprint
 from heso.core.verdict import Verdict
 from heso.core.verify import verify_receipt
+from heso.core.visible import visible
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

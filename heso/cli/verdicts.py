@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 import orjson
 
-from heso.cli.output import answer, answer_json, paint, visible
+from heso.cli.output import answer, answer_json, paint
 from heso.core.instant import format_instant
 from heso.core.verdict import ChainKind, ChainVerdict, Kind, Verdict
+from heso.core.visible import visible
 
 _UNREADABLE = frozenset(
     {

@@ -18,7 +18,7 @@ from heso.cli.inputs import (
     read_session,
     read_terms,
 )
-from heso.cli.output import answer, answer_json, fail, paint, visible, with_progress
+from heso.cli.output import answer, answer_json, fail, paint, with_progress
 from heso.cli.verdicts import as_json, exit_code, line_of, report_chain, show_verdict
 from heso.core.audit import verify_audit_chain
 from heso.core.encoding import PublicKey, parse_public_key
@@ -26,6 +26,7 @@ from heso.core.errors import Malformed
 from heso.core.redaction import check_reveals, parse_sidecar
 from heso.core.verdict import ChainKind, Kind, Verdict
 from heso.core.verify import Examined, Terms, examine_receipt, plain_verdict
+from heso.core.visible import visible
 
 if TYPE_CHECKING:
     from heso.core.collection import Session

@@ -6,9 +6,10 @@ import anyio
 
 from heso.cli.arguments import add_project
 from heso.cli.deciding import open_project
-from heso.cli.output import say, visible
+from heso.cli.output import say
 from heso.cli.tools import add_module, load_modules
 from heso.core.ticket import Ticket
+from heso.core.visible import visible
 from heso.workflows.worker import Worker
 
 
