@@ -7,6 +7,13 @@
     ticker SECONDS        8 gating coroutines and a 1 ms ticker   late_p99_us per_second
     verify FILE           every receipt of a JSONL file      cpu_us
     chain FILE CORES      the file as one chain              seconds
+    prove N               a proof for one of N leaves        seconds
+    proofs N              check a proof of N leaves N times  seconds
+    suspend N             N calls at once that need a person per_second
+    claim N               N approved actions claimed at once per_second
+    inbox                 a page of 50 of what waits         ms
+    restart               stop, and start again              seconds kilobytes
+    fill N                let N actions wait                 kilobytes
     rss                   resident memory now                kilobytes
     acknowledge sync|async   gates until killed, one acknowledged order per line
     quit
@@ -23,7 +30,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
@@ -55,6 +62,30 @@ class Subject(Protocol):
 
     def verify_chain(self, receipts: Sequence[bytes], each: Each) -> None:
         """Raise unless the receipts are one valid action chain; `each` maps over them, in order."""
+
+    def prove(self, leaves: Sequence[bytes], index: int) -> Sequence[bytes]:
+        """The RFC 6962 inclusion proof of a leaf."""
+
+    def check_proof(self, leaves: int, index: int, leaf: bytes, proof: Sequence[bytes]) -> None:
+        """Raise unless the proof leads to the root of `prove`."""
+
+    async def suspend(self, call: dict[str, Any]) -> None:
+        """Ask a person; return once the request is on disk."""
+
+    def approve_all(self, number: int) -> Sequence[str]:
+        """Make this many approved actions, and name them."""
+
+    async def claim(self, name: str) -> None:
+        """Take one of them to run it; return once that is on disk."""
+
+    async def inbox(self) -> int:
+        """Read a page of what waits."""
+
+    def restart(self) -> None:
+        """Stop and start again."""
+
+    def fill(self, number: int) -> None:
+        """Let this many actions wait."""
 
 
 class Commands:
@@ -184,6 +215,62 @@ class Commands:
         # One task per receipt would cost as much as the receipt.
         return partial(_in_chunks, self._pool)
 
+    def prove(self, number: str) -> Answer:
+        """Make the proof of a leaf in the middle."""
+        leaves = _leaves(int(number))
+        start = time.perf_counter()
+        self._subject.prove(leaves, len(leaves) // 3)
+        return {"seconds": time.perf_counter() - start}
+
+    def proofs(self, number: str) -> Answer:
+        """Check that proof as often as there are leaves."""
+        leaves = _leaves(int(number))
+        index = len(leaves) // 3
+        proof = self._subject.prove(leaves, index)
+        check, leaf, size = self._subject.check_proof, leaves[index], len(leaves)
+        start = time.perf_counter()
+        for _ in range(size):
+            check(size, index, leaf, proof)
+        return {"seconds": time.perf_counter() - start}
+
+    def suspend(self, number: str) -> Answer:
+        """Suspend many calls at once."""
+        calls = _arguments(int(number))
+        return self._at_once([partial(self._subject.suspend, call) for call in calls])
+
+    def claim(self, number: str) -> Answer:
+        """Claim many approved actions at once."""
+        names = self._subject.approve_all(int(number))
+        return self._at_once([partial(self._subject.claim, name) for name in names])
+
+    def _at_once(self, work: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> Answer:
+        async def together() -> float:
+            start = time.perf_counter()
+            await asyncio.gather(*(one() for one in work))
+            return time.perf_counter() - start
+
+        return {"per_second": len(work) / self._runner.run(together())}
+
+    def inbox(self) -> Answer:
+        """Read a page of what waits, a few times."""
+        took = list[float]()
+        for _ in range(15):
+            start = time.perf_counter()
+            self._runner.run(self._subject.inbox())
+            took.append(time.perf_counter() - start)
+        return {"ms": sorted(took)[len(took) // 2] * 1000}
+
+    def fill(self, number: str) -> Answer:
+        """Let many actions wait."""
+        self._subject.fill(int(number))
+        return {"kilobytes": resident_kilobytes()}
+
+    def restart(self) -> Answer:
+        """Stop and start again."""
+        start = time.perf_counter()
+        self._subject.restart()
+        return {"seconds": time.perf_counter() - start, "kilobytes": resident_kilobytes()}
+
     def rss(self) -> Answer:
         """Return resident memory."""
         return {"kilobytes": resident_kilobytes()}
@@ -243,6 +330,10 @@ async def _announce_later(order: str, cents: int, currency: str, note: str, item
 
 def _arguments(number: int) -> list[dict[str, Any]]:
     return [next_arguments() for _ in range(number)]
+
+
+def _leaves(number: int) -> list[bytes]:
+    return [number.to_bytes(32, "big") for number in range(number)]
 
 
 def _in_chunks(

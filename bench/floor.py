@@ -15,6 +15,8 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -39,9 +41,23 @@ CREATE TABLE IF NOT EXISTS ledger (
     entry_hash TEXT NOT NULL, receipt BLOB NOT NULL, UNIQUE (session, seq))
 """
 INSERT = "INSERT INTO ledger VALUES (?, ?, ?, ?, ?)"
+TICKETS = """
+CREATE TABLE IF NOT EXISTS ticket (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, call TEXT NOT NULL, asked BLOB NOT NULL,
+    state TEXT NOT NULL, due INTEGER NOT NULL, fence INTEGER NOT NULL, owner TEXT NOT NULL)
+"""
+DUE = "CREATE INDEX IF NOT EXISTS ticket_due ON ticket (state, due)"
+CALL = "CREATE INDEX IF NOT EXISTS ticket_call ON ticket (call)"
+KNOWN = "SELECT name FROM ticket WHERE call = ?"
+ASK = (
+    "INSERT INTO ticket (name, call, asked, state, due, fence, owner) VALUES (?, ?, ?, ?, ?, 0, '')"
+)
+TAKE = """UPDATE ticket SET state = 'running', fence = fence + 1, owner = 'me', due = due + 1
+    WHERE name = ? AND state = 'approved' RETURNING number, name, asked, due, fence"""
 
 Row = tuple[int, str, int, str, bytes]
-Waiting = tuple[Row, "asyncio.Future[None]"]
+Statement = tuple[str, tuple[Any, ...]]
+Waiting = tuple["Row | tuple[Statement, ...]", "asyncio.Future[None]"]
 
 
 def is_plain(value: object) -> bool:
@@ -82,6 +98,17 @@ def link_hash(session: bytes, seq: int, action_hash: str) -> str:
     ).hexdigest()
 
 
+@dataclass(slots=True)
+class Taken:
+    """What was claimed."""
+
+    number: int
+    name: str
+    asked: bytes
+    due: int
+    fence: int
+
+
 class Floor:
     """One ledger, one key, one session; sync gates commit inline, async ones through a writer thread."""
 
@@ -98,7 +125,10 @@ class Floor:
         )
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
-        self._database.execute(SCHEMA)
+        for statement in (SCHEMA, TICKETS, DUE, CALL):
+            self._database.execute(statement)
+        self._asked = 0
+        self._taken: dict[str, Taken] = {}
         Thread(target=self._write, daemon=True).start()
 
     def gated(self, body: Body) -> Body:
@@ -138,6 +168,86 @@ class Floor:
             if content["seq"] != position or content.get("prev_receipt_hash", "") != link:
                 raise ValueError(position)
             link = link_hash(content["session_id"].encode(), position, content["action_hash"])
+
+    def prove(self, leaves: Sequence[bytes], index: int) -> Sequence[bytes]:
+        """The inclusion proof of a leaf, from a tree that is held whole."""
+        level = [sha256(b"\0" + leaf).digest() for leaf in leaves]
+        proof = []
+        while len(level) > 1:
+            if index ^ 1 < len(level):
+                proof.append(level[index ^ 1])
+            pairs = zip(level[::2], level[1::2], strict=False)
+            above = [sha256(b"\1" + left + right).digest() for left, right in pairs]
+            level = above + level[len(level) - len(level) % 2 :]
+            index //= 2
+        self._root = level[0]
+        return proof
+
+    def check_proof(self, leaves: int, index: int, leaf: bytes, proof: Sequence[bytes]) -> None:
+        """Raise unless the proof leads to the root."""
+        found, last, nodes = sha256(b"\0" + leaf).digest(), leaves - 1, iter(proof)
+        while last:
+            if index % 2 or index < last:
+                node = next(nodes)
+                pair = node + found if index % 2 else found + node
+                found = sha256(b"\1" + pair).digest()
+            index, last = index // 2, last // 2
+        if found != self._root:
+            raise ValueError(index)
+
+    async def suspend(self, call: dict[str, Any]) -> None:
+        """What no durable asking can do without, in one transaction with whoever else waits: was this very call asked
+        before, the asked receipt, the link that opens the action's own chain, and the ticket under the receipt's hash."""
+        key = blake3(canonical(call)).hexdigest()
+        asked = self._row(call)
+        name = loads_hash(asked[4])
+        link = self._opening_link(call, name)
+        self._asked += 1
+        ticket = (ASK, (name, key, asked[4], "suspended", self._asked))
+        await self._durable(((KNOWN, (key,)), (INSERT, asked), (INSERT, link), ticket))
+
+    def _opening_link(self, call: dict[str, Any], name: str) -> Row:
+        content = self._content(call)
+        content.update(kind="suspended", session_id=f"lifecycle:{name}", seq=0)
+        content.pop("prev_receipt_hash", None)
+        receipt = self._signed(content)
+        audit_seq, entry_hash = self._audited(content["action_hash"], content["captured_at"])
+        return audit_seq, content["session_id"], 0, entry_hash, receipt
+
+    def approve_all(self, number: int) -> Sequence[str]:
+        """Tickets that were approved, under names like hashes."""
+        names = [blake3(b"%d" % (self._asked + n)).hexdigest() for n in range(1, number + 1)]
+        self._asked += number
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            rows = [(name, name, b"x" * 1000, "approved", 1) for name in names]
+            self._database.executemany(ASK, rows)
+            self._database.execute("COMMIT")
+        return names
+
+    async def claim(self, name: str) -> None:
+        """One conditional update, in one transaction with whoever else waits, and what it claimed."""
+        await self._durable(((TAKE, (name,)),))
+        taken = self._taken.pop(name)
+        if taken.fence != 1:
+            raise ValueError(name)
+
+    async def inbox(self) -> int:
+        """A page, most urgent first."""
+        query = "SELECT * FROM ticket WHERE state = 'suspended' ORDER BY due LIMIT 50"
+        return len(self._database.execute(query).fetchall())
+
+    def restart(self) -> None:
+        """Nothing is kept open that would have to be read again."""
+
+    def fill(self, number: int) -> None:
+        """Not asked of the floor."""
+        raise NotImplementedError(number)
+
+    async def _durable(self, statements: tuple[Statement, ...]) -> None:
+        durable = asyncio.get_running_loop().create_future()
+        self._queue.put((statements, durable))
+        await durable
 
     def _row(self, fields: dict[str, Any]) -> Row:
         content = self._content(fields)
@@ -209,9 +319,15 @@ class Floor:
         self._audit_seq, self._entry_hash = audit_seq + 1, entry_hash
         return audit_seq, entry_hash
 
-    def _commit(self, rows: list[Row]) -> None:
+    def _commit(self, rows: "list[Row | tuple[Statement, ...]]") -> None:
         self._database.execute("BEGIN IMMEDIATE")
-        self._database.executemany(INSERT, rows)
+        self._database.executemany(INSERT, [row for row in rows if type(row[0]) is int])
+        for statements in rows:
+            if type(statements[0]) is tuple:
+                for statement, values in statements:
+                    found = self._database.execute(statement, values).fetchone()
+                    if statement is TAKE:  # whoever claims has to know what to run
+                        self._taken[str(values[0])] = Taken(*found)
         self._database.execute("COMMIT")
 
     def _write(self) -> None:
@@ -226,6 +342,12 @@ class Floor:
                 self._commit([row for row, _ in batch])
             loop = batch[0][1].get_loop()
             loop.call_soon_threadsafe(_settle, [durable for _, durable in batch])
+
+
+def loads_hash(receipt: bytes) -> str:
+    """The action hash that a receipt of ours shows."""
+    name: str = orjson.loads(receipt)["content"]["action_hash"]
+    return name
 
 
 def verified(receipt: bytes) -> dict[str, Any]:

@@ -19,6 +19,8 @@ GROWTH = "conc 16 25"
 TICKER = "ticker 0.4"
 THREADS = "threads 8 100"
 BESIDE = "beside 15"
+PROVE, PROOFS = "prove 20000", "proofs 20000"
+SUSPEND, CLAIM = "suspend 10000", "claim 10000"
 # The peer's log grows while it is measured, so the short-log questions are short.
 WHEEL_DEFAULT, WHEEL_RAW, WHEEL_LONG = "seq 5", "seq 10", "seq 6"
 
@@ -67,6 +69,8 @@ def all_rows(receipts: Path, chain: Path, *, slow_disk: bool) -> list[Row]:
         *_many_gates(),
         *_policy(),
         *_verifying(receipts, chain),
+        *_proving(),
+        *_waiting(),
         *_starting(),
         *_shown(),
     ]
@@ -133,11 +137,43 @@ def _verifying(receipts: Path, chain: Path) -> Iterable[Row]:
     cpu = (f"verify {receipts}", "cpu_us")
     yield _row("verify", "verify, CPU / floor", ("ours", "floor"), cpu, at_most(1.25, 1.1))
     yield _row("verify-wheel", "verify, CPU / wheel", ("ours", "wheel"), cpu, at_most(1, 0.85))
+    whole = (f"chain {chain} 1", "seconds")
+    yield _row(
+        "chain", "10,000-receipt chain / floor", ("ours", "floor"), whole, at_most(1.25, 1.1)
+    )
     one, two = (Reading("ours", f"chain {chain} {cores}", "seconds") for cores in (1, 2))
     yield Row("cores", "10,000-receipt chain on 1 core / on 2", one, two, at_least(1.6, 1.8))
     # Shown without a bar: whether the second core was free at all.
     one, two = (Reading("floor", f"chain {chain} {cores}", "seconds") for cores in (1, 2))
     yield Row("cores-floor", "the same, by the floor's verifier", one, two)
+
+
+def _proving() -> Iterable[Row]:
+    sides = ("ours", "floor")
+    yield _row("prove", "a proof among 20,000 leaves / floor", sides, (PROVE, "seconds"))
+    yield _row("proofs", "checking a proof / floor", sides, (PROOFS, "seconds"))
+
+
+def _waiting() -> Iterable[Row]:
+    for name, command, title in (
+        ("suspend", SUSPEND, "10,000 calls suspended at once"),
+        ("claim", CLAIM, "10,000 approved actions claimed at once"),
+    ):
+        whole = f"{title} / floor, throughput"
+        yield _row(name, whole, ("ours", "floor"), (command, "per_second"), at_least(0.5, 0.7))
+    sides = ("ours waiting", "ours idle")
+    start, memory = ("restart", "seconds"), ("restart", "kilobytes")
+    yield _row(
+        "waiting-start", "starting with 100,000 waiting / none", sides, start, at_most(1.25, 1.05)
+    )
+    yield _row(
+        "waiting-memory", "memory with 100,000 waiting / none", sides, memory, at_most(1.3, 1.1)
+    )
+    one = Reading("constant 5", "inbox", "ms")
+    page = Reading("ours waiting", "inbox", "ms")
+    yield Row(
+        "inbox", "a page of the inbox with 100,000 waiting / 5 ms", page, one, at_most(1, 0.5)
+    )
 
 
 def _starting() -> Iterable[Row]:

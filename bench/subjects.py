@@ -140,6 +140,18 @@ class ColdStarts:
                 return [wheel_program("heso"), "verify", self._receipt]
 
 
+class Constant:
+    """A number that a promise names."""
+
+    def __init__(self, number: float, _scratch: Scratch) -> None:
+        self._number = number
+
+    def ask(self, command: str) -> Answer:
+        """Answer with the number, whatever it is a number of."""
+        del command
+        return {"ms": self._number, "seconds": self._number}
+
+
 def make_subject(name: str, scratch: Scratch) -> Askable:
     """Start the subject of this name; a KeyError is a name that no table knows."""
     return MAKERS[name](scratch)
@@ -151,6 +163,13 @@ def _floor(scratch: Scratch) -> Askable:
 
 def _ours(warm_up: Sequence[str], policy: str, scratch: Scratch) -> Askable:
     return scratch.ours(our_project(scratch.new_path(), policy), *warm_up)
+
+
+def _ours_waiting(number: int, scratch: Scratch) -> Askable:
+    """A project in which much waits, in a process that did not make it."""
+    project = our_project(scratch.new_path())
+    scratch.ours(project, f"fill {number}").kill()
+    return scratch.ours(project, SHORT_WARM_UP)
 
 
 def _pair(sessions: tuple[str, str], scratch: Scratch) -> Askable:
@@ -198,6 +217,9 @@ MAKERS: Mapping[str, Callable[[Scratch], Askable]] = {
     "wheel": partial(_wheel, True, 0),
     "wheel 1000": partial(_wheel, True, 1000),
     "wheel 5000": partial(_wheel, True, 5000),
+    "ours waiting": partial(_ours_waiting, 100_000),
+    "ours idle": partial(_ours_waiting, 0),
+    "constant 5": partial(Constant, 5.0),
     "growing": Growing,
     "cold": ColdStarts,
 }

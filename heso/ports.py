@@ -116,7 +116,10 @@ class Heads(Protocol):
 
 Seal = Callable[[Heads], Batch]
 """Makes a batch that fits the ends it is shown. Pure but for signing; it may be called more than once, so it must
-not have effects. What it raises is raised to the caller of `append`, and nothing is written."""
+not have effects. What it raises is raised to the caller of `append`, and nothing is written.
+
+One that has an attribute `looks_for`, a call key, says beforehand what it will ask `undelivered` about, and one with
+`looks_up`, an action hash, which `ticket` it wants: a store that commits many at once looks for all of them together."""
 
 
 class Ledger(Protocol):

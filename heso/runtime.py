@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from heso.workflows.noticing import Crier
     from heso.workflows.running import Driver
 
+_DICE_PAGE = 4096
 _starting = threading.Lock()
 _started: list["Runtime"] = []
 
@@ -55,10 +56,21 @@ class FixedClock:
 
 
 class SystemDice:
-    """The operating system's random source."""
+    """The operating system's random source, asked for a page at a time: each question lets go of the interpreter, and
+    beside a busy thread it takes milliseconds to get it back. No byte is given twice, in no thread and in no fork."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._page = b""
+        self._owner = os.getpid()
 
     def draw(self, size: int) -> bytes:
-        return os.urandom(size)
+        with self._lock:
+            if len(self._page) < size or self._owner != os.getpid():
+                self._page = os.urandom(max(size, _DICE_PAGE))
+                self._owner = os.getpid()
+            drawn, self._page = self._page[:size], self._page[size:]
+        return drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The link that opens an action's lifecycle chain: what is asked, of whom, until when."""
 
+from functools import lru_cache
 from typing import Any
 
 from heso.approvals.terms import Terms
@@ -49,6 +50,7 @@ def seal_suspension(asked: Receipt, ticket: Ticket, terms: Terms, signer: Signs)
     return seal_receipt(draft_suspension(asked.content, chain=chain, suspension=suspension), signer)
 
 
+@lru_cache(maxsize=512)
 def tool_binding(name: str, version: str) -> Digest:
     """What a suspended link says of the tool that will run."""
     return digest(canonical_bytes([name, version]))

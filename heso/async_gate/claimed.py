@@ -33,7 +33,7 @@ from heso.core.encoding import Digest
 from heso.core.errors import Malformed
 from heso.core.instant import SECOND, Instant
 from heso.core.redaction import parse_sidecar
-from heso.core.ticket import Ticket
+from heso.core.ticket import Event, Ticket, TicketState, WrongState
 from heso.ports import Batch, Heads, Seal
 
 HIDDEN = "[redacted]"
@@ -56,17 +56,17 @@ class Claim:
 
 def claim_inline(gate: Gate, action_hash: Digest, *, may_repeat: bool = False) -> Claim:
     """Raises `WrongState` when somebody else was faster, `TooLate` when the approval ran out."""
-    seal, taken = _claiming(gate, action_hash, may_repeat=may_repeat)
+    seal = _Claiming(gate, action_hash, may_repeat)
     started = time.monotonic()
     gate.ledger.append_inline(seal)
-    return Claim(taken[0], started + gate.lease_seconds)
+    return seal.claim(started)
 
 
 async def claim(gate: Gate, action_hash: Digest, *, may_repeat: bool = False) -> Claim:
-    seal, taken = _claiming(gate, action_hash, may_repeat=may_repeat)
+    seal = _Claiming(gate, action_hash, may_repeat)
     started = time.monotonic()
     await gate.ledger.append(seal)
-    return Claim(taken[0], started + gate.lease_seconds)
+    return seal.claim(started)
 
 
 def run_claimed_inline(
@@ -136,23 +136,33 @@ def read_result(kept: bytes | None) -> object:
     return None if kept is None else orjson.loads(kept).get("result")
 
 
-def _claiming(gate: Gate, action_hash: Digest, *, may_repeat: bool) -> tuple[Seal, list[Ticket]]:
-    taken: list[Ticket] = []
+@dataclass(slots=True)
+class _Claiming:
+    """The seal of a claim. `taken` is what it claimed last."""
 
-    def seal(heads: Heads) -> Batch:
-        now = gate.clock.now()
+    gate: Gate
+    looks_up: Digest
+    may_repeat: bool
+    taken: Ticket | None = None
+
+    def __call__(self, heads: Heads) -> Batch:
+        now = self.gate.clock.now()
         batch = seal_claim(
             heads,
-            action_hash,
-            owner=gate.owner(),
+            self.looks_up,
+            owner=self.gate.owner(),
             at=now,
-            until=Instant(now + round(gate.lease_seconds * SECOND)),
-            may_repeat=may_repeat,
+            until=Instant(now + round(self.gate.lease_seconds * SECOND)),
+            may_repeat=self.may_repeat,
         )
-        taken[:] = batch.tickets
+        (self.taken,) = batch.tickets
         return batch
 
-    return seal, taken
+    def claim(self, started: float) -> Claim:
+        """What was claimed, once it is on disk."""
+        if self.taken is None:
+            raise WrongState(self.looks_up, TicketState.APPROVED, Event.CLAIM)
+        return Claim(self.taken, started + self.gate.lease_seconds)
 
 
 def _refuse_if_late(claimed: Claim) -> None:

@@ -164,6 +164,8 @@ class Gate:
 
     def _seal(self, evaluated: Evaluated, note: Note | None, anchor: Anchor | None = None) -> Seal:
         if note is None:
+            if evaluated.request is not None:
+                return _Asking(self, evaluated, evaluated.request.call_key, anchor)
             return lambda heads: sign(evaluated, heads, self.signer, self.policy, anchor)
 
         def seal(heads: Heads) -> Batch:
@@ -186,6 +188,19 @@ class Gate:
             self.reveals.keep(
                 Digest(str(record["merkle_root"])), format_sidecar(evaluated.redacted.reveals)
             )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """The seal of a call that needs a person, which looks whether it was asked before."""
+
+    gate: Gate
+    evaluated: Evaluated
+    looks_for: Digest
+    anchor: Anchor | None
+
+    def __call__(self, heads: Heads) -> Batch:
+        return sign(self.evaluated, heads, self.gate.signer, self.gate.policy, self.anchor)
 
 
 def _looks_first(evaluated: Evaluated) -> bool:

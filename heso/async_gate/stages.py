@@ -232,7 +232,9 @@ def evaluate(
 
 def _call_key(captured: Captured, hidden: tuple[str, ...]) -> Digest:
     action = captured.action
-    fields = redact_fields(action.fields, hidden, draw_salt=bytes, mode="destructive").fields
+    fields = action.fields
+    if hidden:
+        fields = redact_fields(fields, hidden, draw_salt=bytes, mode="destructive").fields
     names: list[object] = [captured.session, action.tool_name, captured.tool_version]
-    names += [str(action.verb), action.workflow, action.account, action.target_host, fields]
-    return digest(canonical_bytes(names))
+    names += [str(action.verb), action.workflow, action.account, action.target_host]
+    return digest(canonical_bytes(names) + canonical_bytes(dict(fields)))

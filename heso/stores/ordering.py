@@ -70,7 +70,7 @@ class Ordering:
         self._contents = contents
         self.retired_keys = _retired_by(contents.load_links(KEYS_SESSION))
         self._heads: dict[SessionId, Head | None] = {}
-        self._courses: dict[SessionId, Course] = {}
+        self._courses: dict[SessionId, Course | Mapping[str, Any]] = {}
 
     @property
     def size(self) -> int:
@@ -102,9 +102,11 @@ class Ordering:
     def place(self, seal: Seal) -> tuple[Batch, tuple[Placed, ...]]:
         """Call `seal` and give what it made its places. If anything raises, nothing has moved."""
         batch = seal(self)
+        if not batch.entries and batch.policy is None:
+            return batch, ()
         tail = self._tail
         moved: dict[SessionId, Head | None] = {}
-        courses: dict[SessionId, Course] = {}
+        courses: dict[SessionId, Course | Mapping[str, Any]] = {}
         rows: list[Placed] = []
         for entry in batch.entries:
             if entry.receipt.signer in self.retired_keys:
@@ -128,14 +130,17 @@ class Ordering:
         self,
         receipt: Receipt,
         moved: dict[SessionId, Head | None],
-        courses: dict[SessionId, Course],
+        courses: dict[SessionId, Course | Mapping[str, Any]],
     ) -> tuple[SessionId | None, int | None]:
         content: dict[str, Any] = receipt.content
         if "session_id" not in content:
             return None, None
         session: SessionId = content["session_id"]
         seq: int = content["seq"]
-        before = moved[session] if session in moved else self.head(session)
+        if seq == 0 and content.get("kind") == "suspended" and session not in moved:
+            before = None  # named after a receipt that is new; a unique index stands guard
+        else:
+            before = moved[session] if session in moved else self.head(session)
         want = (0, None) if before is None else (before.seq + 1, before.link)
         if (seq, content.get("prev_receipt_hash")) != want:
             raise ValueError(
@@ -147,17 +152,29 @@ class Ordering:
         return session, seq
 
     def _follow(
-        self, session: SessionId, content: Mapping[str, Any], courses: dict[SessionId, Course]
+        self,
+        session: SessionId,
+        content: Mapping[str, Any],
+        courses: dict[SessionId, Course | Mapping[str, Any]],
     ) -> None:
         """Refuse what cannot follow. Links placed before in this transaction are not in the store yet: `_courses` has
         them."""
-        course = courses.get(session)
+        if content["seq"] == 0 and content["kind"] == "suspended":
+            courses[session] = (
+                content  # it may; where it leads is worked out once something follows
+            )
+            return
+        course = courses.get(session) or self._courses.get(session)
         if course is None:
-            known = self._courses.get(session)
-            course = courses[session] = Course() if known is None else known.copy()
-            if known is None:
-                for link in self._contents.load_links(session):
-                    course.take(link)
+            course = Course()
+            for link in self._contents.load_links(session):
+                course.take(link)
+        elif isinstance(course, Course):
+            course = course.copy()
+        else:
+            opening, course = course, Course()
+            course.take(opening)
+        courses[session] = course
         course.take(content)
 
 

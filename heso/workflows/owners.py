@@ -5,6 +5,7 @@ A process id alone is used again; together with the time the process began, and 
 
 import os
 import socket
+from functools import lru_cache
 from pathlib import Path
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -12,7 +13,11 @@ _STARTED_AT = 19  # field 22 of /proc/PID/stat, counted behind the name
 
 
 def this_process() -> str:
-    pid = os.getpid()
+    return _name_of(os.getpid())
+
+
+@lru_cache(maxsize=1)  # by its pid, so a fork's child has a name of its own
+def _name_of(pid: int) -> str:
     return f"{socket.gethostname()}/{_boot_id()}/{pid}/{_start_of(pid)}"
 
 

@@ -19,6 +19,7 @@ from collections import deque
 from pathlib import Path
 from queue import SimpleQueue
 
+from heso.core.encoding import Digest
 from heso.core.hashing import digest
 from heso.ports import Appended, Batch, NotWritten, Seal, Unacknowledged
 from heso.stores.ordering import Ordering, Placed
@@ -29,11 +30,13 @@ from heso.stores.sqlite.rows import (
     INSERT_ROW,
     ledger_row,
     read_ends,
-    write_beside,
+    write_journal_of,
 )
+from heso.stores.sqlite.ticket_rows import TicketsInHand
 from heso.stores.sqlite.wakeup import Wakeup, make_wakeup, wake_all
 
 LARGEST_BATCH = 512
+_WORTH_LOOKING_TOGETHER = 4
 _REMEMBERED_SESSIONS = 10_000
 _IOERR = 10  # SQLITE_IOERR; the higher bits say which
 
@@ -88,6 +91,7 @@ class SqliteLedger:
         self._is_ringing = False
         self._thread: threading.Thread | None = None
         self._ordering: Ordering | None = None
+        self._in_hand = TicketsInHand()
         self._data_version = -1
         self._stopped_by = ""
         self._is_shut = False
@@ -228,9 +232,13 @@ class SqliteLedger:
         ordering = self._begin(self._connection)
         self._refuse_if_replaced()
         try:
+            if len(jobs) >= _WORTH_LOOKING_TOGETHER:
+                self._in_hand.look_for(_wanted(jobs, "looks_for"), self._connection)
+                self._in_hand.look_up(_wanted(jobs, "looks_up"), self._connection)
             for job in jobs:
-                _place(job, ordering, self._connection)
+                self._place(job, ordering, self._connection)
             _insert(jobs, self._connection)
+            self._in_hand.write(self._connection)
         except Exception as error:
             self._roll_back()
             raise NotWritten(_explain(error), _cure(error)) from error
@@ -247,12 +255,23 @@ class SqliteLedger:
         for job in jobs:
             job.is_committed = True
 
+    def _place(self, job: _Job, ordering: Ordering, connection: sqlite3.Connection) -> None:
+        """One caller's failing seal is that caller's failure, not its neighbours'."""
+        try:
+            job.batch, job.rows = ordering.place(job.seal)
+            self._in_hand.take(job.batch.tickets)
+            write_journal_of(job.batch, connection)
+        except sqlite3.Error:
+            raise  # reading a head failed: the transaction is what is broken
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's to see
+            job.error = error
+
     def _begin(self, connection: sqlite3.Connection) -> Ordering:
         try:
             begin_immediate(connection, self._busy_seconds)
             (version,) = connection.execute("PRAGMA data_version").fetchone()
             if self._ordering is None or version != self._data_version:
-                self._ordering = read_ends(connection)
+                self._ordering = read_ends(connection, self._in_hand)
                 self._data_version = version
         except sqlite3.Error as error:
             self._roll_back()
@@ -275,6 +294,7 @@ class SqliteLedger:
 
     def _roll_back(self) -> None:
         self._ordering = None
+        self._in_hand.forget()
         connection = self._connection
         if connection is not None and connection.in_transaction:
             try:
@@ -283,15 +303,8 @@ class SqliteLedger:
                 self._stopped_by = _explain(error)
 
 
-def _place(job: _Job, ordering: Ordering, connection: sqlite3.Connection) -> None:
-    """One caller's failing seal is that caller's failure, not its neighbours'."""
-    try:
-        job.batch, job.rows = ordering.place(job.seal)
-        write_beside(job.batch, connection)
-    except sqlite3.Error:
-        raise  # reading a head failed: the transaction is what is broken
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's to see
-        job.error = error
+def _wanted(jobs: list[_Job], what: str) -> list[Digest]:
+    return [key for job in jobs if (key := getattr(job.seal, what, None))]
 
 
 def _insert(jobs: list[_Job], connection: sqlite3.Connection) -> None:

@@ -1,8 +1,7 @@
 """The ledger's tables in SQL: what is written into them, and how the ends of the chains are read back."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -12,27 +11,20 @@ from heso.core.chain import Head, link_hash
 from heso.core.encoding import Digest
 from heso.core.journal import Run, RunId, Signal
 from heso.core.receipt import SessionId
-from heso.core.ticket import Ticket, TicketState
+from heso.core.ticket import Ticket
 from heso.ports import Batch
 from heso.stores.ordering import Ordering, Placed
+from heso.stores.sqlite.ticket_rows import TICKET_COLUMNS, TicketsInHand, read_ticket
 
 INSERT_ROW = """INSERT INTO ledger (position, entry_hash, action_hash, session_id, seq, recorded_at, decision, verb,
     tool_name, workflow, account, receipt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"""
-_TICKET_COLUMNS = tuple(
-    column.name for column in fields(Ticket) if column.name != "number"
-)  # the file gives the number
-TICKET_COLUMNS = ", ".join((*_TICKET_COLUMNS, "number"))
-_PUT_TICKET = f"""INSERT INTO ticket ({", ".join(_TICKET_COLUMNS)}) VALUES ({", ".join("?" * len(_TICKET_COLUMNS))})
-    ON CONFLICT (action_hash) DO UPDATE SET state = excluded.state, due = excluded.due, rung = excluded.rung,
-    votes_json = excluded.votes_json, fence = excluded.fence, owner = excluded.owner, result_json = excluded.result_json,
-    error = excluded.error, replaced_by = excluded.replaced_by, is_delivered = excluded.is_delivered"""  # noqa: S608  # constants
 _TICKET = f"SELECT {TICKET_COLUMNS} FROM ticket WHERE action_hash = ?"  # noqa: S608  # constants
 _UNDELIVERED = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE call_key = ? AND is_delivered = 0
     ORDER BY number DESC LIMIT 1"""  # noqa: S608  # constants
 INSERT_POLICY = "INSERT INTO policy (since, hash, text) VALUES (?,?,?)"
 
 
-def read_ends(connection: sqlite3.Connection) -> Ordering:
+def read_ends(connection: sqlite3.Connection, in_hand: TicketsInHand) -> Ordering:
     row = connection.execute(
         "SELECT position, entry_hash FROM ledger ORDER BY position DESC LIMIT 1"
     ).fetchone()
@@ -40,14 +32,15 @@ def read_ends(connection: sqlite3.Connection) -> Ordering:
     row = connection.execute("SELECT hash FROM policy ORDER BY since DESC LIMIT 1").fetchone()
     policy_hash = None if row is None else Digest(row[0].hex())
 
-    return Ordering(tail, policy_hash, _Contents(connection))
+    return Ordering(tail, policy_hash, _Contents(connection, in_hand))
 
 
 class _Contents:
     """What an ordering reads, on the writer's own connection."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, in_hand: TicketsInHand) -> None:
         self._connection = connection
+        self._in_hand = in_hand
 
     def load_head(self, session: SessionId) -> Head | None:
         row = self._connection.execute(
@@ -65,12 +58,22 @@ class _Contents:
         )  # our own, as it was signed
 
     def load_ticket(self, action_hash: Digest) -> Ticket | None:
+        in_hand = self._in_hand.find(action_hash)
+        if in_hand is not None:
+            return in_hand
         row = self._connection.execute(_TICKET, (action_hash,)).fetchone()
         return None if row is None else read_ticket(row)
 
     def load_undelivered(self, call_key: Digest) -> Ticket | None:
+        in_hand = self._in_hand.find_call(call_key)
+        if in_hand is not None and not in_hand.is_delivered:
+            return in_hand
+        if in_hand is None and self._in_hand.was_looked_for(call_key):
+            return None
         row = self._connection.execute(_UNDELIVERED, (call_key,)).fetchone()
-        return None if row is None else read_ticket(row)
+        found = None if row is None else read_ticket(row)
+        moved = None if found is None else self._in_hand.find(found.action_hash)
+        return found if moved is None else None if moved.is_delivered else moved
 
     def load_run(self, run: RunId) -> Run | None:
         from heso.stores.sqlite.runs import load_run  # noqa: PLC0415  # it loads aiosqlite, which a gate does not need
@@ -83,10 +86,8 @@ class _Contents:
         return load_signal(self._connection, run, name)
 
 
-def write_beside(batch: Batch, connection: sqlite3.Connection) -> None:
-    """Whatever a batch has beside receipts, inside its transaction and at once: the next seal reads it."""
-    for ticket in batch.tickets:
-        connection.execute(_PUT_TICKET, _ticket_row(ticket))
+def write_journal_of(batch: Batch, connection: sqlite3.Connection) -> None:
+    """What a batch says of runs, inside its transaction and at once: the next seal reads it."""
     if batch.runs or batch.steps or batch.signals:
         from heso.stores.sqlite.runs import write_journal  # noqa: PLC0415  # it loads aiosqlite
 
@@ -111,15 +112,3 @@ def ledger_row(placed: Placed) -> tuple[object, ...]:
         action["account"],
         receipt.body,
     )
-
-
-def _ticket_row(ticket: Ticket) -> tuple[object, ...]:
-    return tuple(getattr(ticket, name) for name in _TICKET_COLUMNS)
-
-
-def read_ticket(row: Sequence[Any]) -> Ticket:
-    """A ticket from a row of `TICKET_COLUMNS`."""
-    named = dict(zip((*_TICKET_COLUMNS, "number"), row, strict=True))
-    named["state"] = TicketState(named["state"])
-    named["is_delivered"] = bool(named["is_delivered"])
-    return Ticket(**named)

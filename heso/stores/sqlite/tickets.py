@@ -14,7 +14,7 @@ import aiosqlite
 from heso.core.encoding import Digest
 from heso.core.instant import Instant
 from heso.core.ticket import OPEN_STATES, Ticket, TicketState
-from heso.stores.sqlite.rows import TICKET_COLUMNS, read_ticket
+from heso.stores.sqlite.ticket_rows import TICKET_COLUMNS, read_ticket
 
 _FIND = f"SELECT {TICKET_COLUMNS} FROM ticket WHERE action_hash = ?"  # noqa: S608  # constants
 _BEGINNING = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE action_hash >= ? AND action_hash < ?

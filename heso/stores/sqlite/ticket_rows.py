@@ -1,0 +1,111 @@
+"""Tickets in SQL: how they are opened, moved on and read back."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from heso.core.encoding import Digest
+from heso.core.ticket import Ticket, TicketState
+
+_TICKET_COLUMNS = tuple(
+    column.name for column in fields(Ticket) if column.name != "number"
+)  # the file gives the number
+TICKET_COLUMNS = ", ".join((*_TICKET_COLUMNS, "number"))
+_STATE, _IS_DELIVERED = map(_TICKET_COLUMNS.index, ("state", "is_delivered"))
+_STATES = {str(state): state for state in TicketState}
+_MOVING_COLUMNS = (
+    "state",
+    "due",
+    "rung",
+    "votes_json",
+    "fence",
+    "owner",
+    "result_json",
+    "error",
+    "replaced_by",
+    "is_delivered",
+)  # the rest of a ticket never changes
+_OPEN_TICKET = f"""INSERT OR IGNORE INTO ticket ({", ".join(_TICKET_COLUMNS)})
+    VALUES ({", ".join("?" * len(_TICKET_COLUMNS))})"""  # noqa: S608  # constants
+_MOVE_TICKET = f"""UPDATE ticket SET {", ".join(f"{name} = ?" for name in _MOVING_COLUMNS)}
+    WHERE number = ?"""  # noqa: S608  # constants
+_open_values = attrgetter(*_TICKET_COLUMNS)
+_moving_values = attrgetter(*_MOVING_COLUMNS, "number")
+
+
+_OF_NAMES = f"SELECT {TICKET_COLUMNS} FROM ticket WHERE action_hash IN ({{marks}})"  # noqa: S608  # as above
+_OF_CALLS = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE call_key IN ({{marks}}) AND is_delivered = 0
+    ORDER BY number"""  # noqa: S608  # constants, and as many marks as parameters
+
+
+class TicketsInHand:
+    """Tickets of the transaction that is going on. They are written together at its end: a statement for each would let
+    go of the interpreter each time, and beside a busy thread wait to get it back."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[Digest, Ticket] = {}
+        self._by_call: dict[Digest, Ticket] = {}
+        self._looked_for: set[Digest] = set()
+        self._read: dict[Digest, Ticket] = {}
+
+    def take(self, tickets: tuple[Ticket, ...]) -> None:
+        for ticket in tickets:
+            self._by_name[ticket.action_hash] = ticket
+            self._by_call[ticket.call_key] = ticket
+
+    def look_for(self, call_keys: Sequence[Digest], connection: sqlite3.Connection) -> None:
+        """Find what is known of these calls, all of them with one question."""
+        if not call_keys:
+            return
+        marks = ", ".join("?" * len(call_keys))
+        rows = connection.execute(_OF_CALLS.format(marks=marks), tuple(call_keys)).fetchall()
+        self._looked_for.update(call_keys)
+        for row in rows:  # the newest comes last
+            ticket = read_ticket(row)
+            self._by_call[ticket.call_key] = ticket
+
+    def look_up(self, names: Sequence[Digest], connection: sqlite3.Connection) -> None:
+        """Read these tickets, all of them with one question."""
+        if not names:
+            return
+        marks = ", ".join("?" * len(names))
+        for row in connection.execute(_OF_NAMES.format(marks=marks), tuple(names)):
+            ticket = read_ticket(row)
+            self._read[ticket.action_hash] = ticket
+
+    def was_looked_for(self, call_key: Digest) -> bool:
+        return call_key in self._looked_for
+
+    def find(self, action_hash: Digest) -> Ticket | None:
+        return self._by_name.get(action_hash) or self._read.get(action_hash)
+
+    def find_call(self, call_key: Digest) -> Ticket | None:
+        return self._by_call.get(call_key)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        self._looked_for.clear()
+        self._read.clear()
+        if not self._by_name:
+            self._by_call.clear()
+            return
+        new = [_open_values(t) for t in self._by_name.values() if not t.number]
+        moved = [_moving_values(t) for t in self._by_name.values() if t.number]
+        connection.executemany(_OPEN_TICKET, new)
+        connection.executemany(_MOVE_TICKET, moved)
+        self.forget()
+
+    def forget(self) -> None:
+        self._by_name.clear()
+        self._by_call.clear()
+        self._looked_for.clear()
+        self._read.clear()
+
+
+def read_ticket(row: Sequence[Any]) -> Ticket:
+    """A ticket from a row of `TICKET_COLUMNS`."""
+    values = list(row)  # in the order of the ticket's own fields, its number last
+    values[_STATE] = _STATES[values[_STATE]]
+    values[_IS_DELIVERED] = bool(values[_IS_DELIVERED])
+    return Ticket(*values)
