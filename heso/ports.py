@@ -60,7 +60,7 @@ class Entry:
 @hot_value
 class Batch:
     """What is written together or not at all. Tickets, runs and steps are written as they are, new or over what was
-    there; a signal is added, or marked as taken. `policy` is the text of a policy that comes into force with the first
+    there; a signal is added, or marked as taken; every other step of `replaces_steps_of` is forgotten. `policy` is the text of a policy that comes into force with the first
     entry."""
 
     entries: tuple[Entry, ...]
@@ -69,6 +69,7 @@ class Batch:
     runs: tuple[Run, ...] = ()
     steps: tuple[JournalStep, ...] = ()
     signals: tuple[Signal, ...] = ()
+    replaces_steps_of: RunId | None = None
 
 
 @hot_value

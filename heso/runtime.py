@@ -17,9 +17,12 @@ from heso.async_gate.context import Step
 from heso.async_gate.door import install_gate, installed_gate
 from heso.async_gate.errors import GateError
 from heso.async_gate.pipeline import Gate, Permit
+from heso.async_gate.recording import current_recorder
 from heso.async_gate.stages import Call
+from heso.core.encoding import Digest
 from heso.core.errors import HesoError
 from heso.core.instant import Instant, instant_of
+from heso.core.ticket import Ticket
 from heso.policy.model import Outcome
 from heso.policy.reader import parse_policy
 from heso.ports import Clock, NotNotified, Signer, TimeAuthority
@@ -195,13 +198,16 @@ async def gate(action: Call) -> Permit:
     """Take one action through the gate without a decorator. When this returns, its receipt is on disk and the caller
     may run it, once.
 
-    Raises `BlockedError`, `SuspendedError` or `GateError`; then it must not run.
+    Raises `BlockedError`, `SuspendedError` or `GateError`; then it must not run. What is asked of people like this cannot
+    be run later; a function under `heso.tool` can.
     """
+    _refuse_in_a_run(action)
     return await _installed(action).admit(action)
 
 
 def gate_sync(action: Call) -> Permit:
     """`gate` for synchronous code."""
+    _refuse_in_a_run(action)
     return _installed(action).admit_inline(action)
 
 
@@ -215,6 +221,12 @@ def started_runtime(what: str) -> Runtime:
     if not _started:
         raise GateError(what, "there is no gate", "call heso.init() first")
     return _started[0]
+
+
+def _refuse_in_a_run(action: Call) -> None:
+    if current_recorder() is not None:
+        why = "heso.gate cannot be a step of a workflow: it would be asked again each time the run goes on"
+        raise GateError(action.tool_name, why, "call a function under @heso.tool")
 
 
 def _installed(action: Call) -> Gate:
@@ -246,6 +258,7 @@ def _build(settings: Settings, clock: Clock) -> Runtime:
         default_grant_minutes=settings.default_grant_minutes,
         owner=_this_process,
         lease_seconds=settings.lease_seconds,
+        look_at=_look_at,
     )
     try:
         built.enter_policy()
@@ -253,6 +266,10 @@ def _build(settings: Settings, clock: Clock) -> Runtime:
         ledger.close()
         raise
     return Runtime(settings=settings, gate=built)
+
+
+def _look_at(action_hash: Digest) -> Ticket:
+    return started_runtime("the action").desk.look_at(action_hash)
 
 
 def _this_process() -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from heso.approvals.errors import NoSuchTicket
 from heso.async_gate.recall import read_ticket
 from heso.async_gate.snapshot import snapshot_fields
 from heso.core.encoding import Digest, is_digest
@@ -21,7 +22,7 @@ async def resume(action_hash: str) -> Any:
     `InDoubtError`, `ToolFailedError`, or what the tool itself raises here; `NoSuchTool` or `CannotResume` when this process
     cannot run it, and then it is as it was. A result that was stored comes back in its JSON form.
     """
-    return await resume_action(started_runtime(action_hash[:12]).desk, Digest(action_hash))
+    return await resume_action(started_runtime(action_hash[:12]).desk, _whole(action_hash))
 
 
 async def wait(action_hash: str, *, timeout: float | None = None) -> Any:  # noqa: ASYNC109  # it raises SuspendedError, not TimeoutError
@@ -30,13 +31,13 @@ async def wait(action_hash: str, *, timeout: float | None = None) -> Any:  # noq
     `timeout` is in seconds; when it is over and nobody has decided, raises `SuspendedError`.
     """
     desk = started_runtime(action_hash[:12]).desk
-    return await wait_for_action(desk, Digest(action_hash), timeout_seconds=timeout)
+    return await wait_for_action(desk, _whole(action_hash), timeout_seconds=timeout)
 
 
 def standing(action_hash: str) -> Standing:
     """Where a suspended action stands: its state, who said yes, what an approver changed, its result."""
     gate = started_runtime(action_hash[:12]).gate
-    return standing_of(read_ticket(gate, Digest(action_hash)))
+    return standing_of(read_ticket(gate, _whole(action_hash)))
 
 
 def cancel(name: str) -> None:
@@ -78,6 +79,14 @@ async def result(run: str | Run, *, timeout: float | None = None) -> Any:  # noq
 def signal(run: str | Run, name: str, value: object = None) -> None:
     """Tell a run something that it will `receive`; kept until then. Raises `NoSuchRun`."""
     started_runtime("the run").driver.signal(_id_of(run), name, value)
+
+
+def _whole(action_hash: str) -> Digest:
+    if not is_digest(action_hash):
+        raise NoSuchTicket(
+            action_hash, "give the whole hash, as SuspendedError has it: 64 characters"
+        )
+    return Digest(action_hash)
 
 
 def _id_of(run: str | Run) -> RunId:

@@ -38,7 +38,7 @@ def draw_card(request: Request) -> list[tuple[str, str]]:
         ("rule", f"{policy['rule_id']}: {policy['rule_display']}"),
         *(("because", _because(c, action["fields"])) for c in policy["matched_conditions"]),
         ("deadline", f"{request.deadline}, then {terms.on_timeout}"),
-        ("who", " or ".join(terms.approvers) or "anybody on the roster"),
+        ("who", " or ".join(terms.names_at(request.rung)) or "anybody on the roster"),
         ("approvals", f"{len(request.said_yes)} of {terms.threshold}{_by(request.said_yes)}"),
         ("state", request.state),
         ("hash", content["action_hash"]),

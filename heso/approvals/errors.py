@@ -11,7 +11,7 @@ class NoSuchTicket(HesoError):
     """No action of this name waits here, or ever did."""
 
     action_hash: str
-    next_step = "see what waits with `heso inbox`; it may belong to another project"
+    next_step: str = "see what waits with `heso inbox`; it may belong to another project"
 
     def __str__(self) -> str:
         return f"no suspended action {self.action_hash[:12]!r} in this project"

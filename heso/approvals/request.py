@@ -26,7 +26,7 @@ from heso.core.ticket import Ticket
 from heso.core.verify import verify_receipt
 
 ANSWER_PREFIX = "heso-answer-1."
-_REQUEST_KEYS = {"heso_request", "asked", "terms", "deadline", "said_yes", "state"}
+_REQUEST_KEYS = {"heso_request", "asked", "terms", "deadline", "said_yes", "state", "rung"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class Request:
     deadline: str
     said_yes: tuple[str, ...]
     state: str
+    rung: int
 
     @property
     def content(self) -> Json:
@@ -58,6 +59,7 @@ def request_of(ticket: Ticket) -> Request:
         deadline=format_instant(ticket.due),
         said_yes=tuple(one.person for one in votes if one.vote.record.decision == "approved"),
         state=ticket.state,
+        rung=ticket.rung,
     )
 
 
@@ -70,6 +72,7 @@ def format_request(request: Request) -> bytes:
             "deadline": request.deadline,
             "said_yes": request.said_yes,
             "state": request.state,
+            "rung": request.rung,
         }
     )
 
@@ -92,7 +95,7 @@ def parse_request(data: bytes) -> Request:
         terms = terms_of(value["terms"])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise AnswerUnreadable(what, "its terms are damaged") from None
-    if not all(type(text) is str for text in texts):
+    if not all(type(text) is str for text in texts) or type(value["rung"]) is not int:
         raise AnswerUnreadable(what, "its deadline or state is damaged")
     return Request(
         asked=asked,
@@ -100,6 +103,7 @@ def parse_request(data: bytes) -> Request:
         deadline=value["deadline"],
         said_yes=tuple(value["said_yes"]),
         state=value["state"],
+        rung=value["rung"],
     )
 
 

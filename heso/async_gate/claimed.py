@@ -32,7 +32,7 @@ from heso.core.canonical import canonical_bytes
 from heso.core.encoding import Digest
 from heso.core.errors import Malformed
 from heso.core.instant import SECOND, Instant
-from heso.core.redaction import parse_sidecar
+from heso.core.redaction import Reveal, parse_sidecar
 from heso.core.ticket import Event, Ticket, TicketState, WrongState
 from heso.ports import Batch, Heads, Seal
 
@@ -178,7 +178,7 @@ def _success(gate: Gate, claimed: Claim, result: object) -> Outcome:
 
 def _record_failure(gate: Gate, claimed: Claim, error: Exception, *, is_delivered: bool) -> None:
     hidden = _hidden_values(gate, claimed.ticket)
-    said = _scrub_text(str(error), hidden)[:_LONGEST_SAYING]
+    said = scrub_text(str(error), hidden)[:_LONGEST_SAYING]
     try:
         _record(gate, claimed, Raised(type(error).__name__, said), is_delivered=is_delivered)
     except InDoubtError as doubt:
@@ -216,6 +216,11 @@ def _hidden_values(gate: Gate, ticket: Ticket) -> tuple[str, ...]:
         reveals = () if sidecar is None else parse_sidecar(sidecar)
     except Malformed:
         return ()
+    return hidden_texts(reveals)
+
+
+def hidden_texts(reveals: Iterable[Reveal]) -> tuple[str, ...]:
+    """Every text of hidden values that is long enough to be told from others."""
     return tuple(text for one in reveals for text in _texts(orjson.loads(one.value_json)))
 
 
@@ -232,15 +237,16 @@ def _scrub(value: object, hidden: tuple[str, ...]) -> object:
     if not hidden:
         return value
     if isinstance(value, str):
-        return _scrub_text(value, hidden)
+        return scrub_text(value, hidden)
     if isinstance(value, dict):
-        return {_scrub_text(key, hidden): _scrub(item, hidden) for key, item in value.items()}
+        return {scrub_text(key, hidden): _scrub(item, hidden) for key, item in value.items()}
     if isinstance(value, list):
         return [_scrub(item, hidden) for item in value]
     return value
 
 
-def _scrub_text(text: str, hidden: tuple[str, ...]) -> str:
+def scrub_text(text: str, hidden: tuple[str, ...]) -> str:
+    """The text without hidden values."""
     for secret in hidden:
         text = text.replace(secret, HIDDEN)
     return text

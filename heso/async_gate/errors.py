@@ -29,7 +29,8 @@ class SuspendedError(HesoError):
     """The action waits for people. It did not run; what was asked, and until when, is on disk.
 
     `action_hash` names the request. `expires_at` is UTC, `YYYY-MM-DDTHH:MM:SSZ`. `modified` are the values that an approver
-    put in place of the ones that were asked for, by argument.
+    put in place of the ones that were asked for, by argument. `can_run_later` is False for a method, a generator and
+    `heso.gate`: an approval is of no use to them.
     """
 
     tool: str
@@ -37,9 +38,14 @@ class SuspendedError(HesoError):
     rule_id: str
     expires_at: str
     modified: Mapping[str, object] = field(default_factory=dict)
+    can_run_later: bool = True
 
     @property
     def next_step(self) -> str:  # type: ignore[override]  # it names this very action
+        if not self.can_run_later:
+            return (
+                "it cannot be run later: put @heso.tool on a function that does it, and call that"
+            )
         return f"somebody decides with heso approve {self.action_hash[:12]} --key FILE; then heso.resume"
 
     def __str__(self) -> str:

@@ -20,6 +20,7 @@ from heso.core.instant import format_instant
 from heso.core.journal import JournalStep
 from heso.core.receipt import Receipt
 from heso.core.redaction import format_sidecar
+from heso.core.ticket import Ticket
 from heso.policy.evaluate import evaluate_action
 from heso.policy.model import Allow, Block, Outcome, Policy, Redact, RequireApproval
 from heso.ports import (
@@ -35,8 +36,8 @@ from heso.ports import (
     TimeAuthority,
 )
 
-Note = Callable[[Evaluated, Batch], JournalStep]
-"""What a durable run remembers of a call that passes the gate."""
+Note = Callable[[Heads, Evaluated, Batch], JournalStep]
+"""What a durable run remembers of a call that passes the gate. What it raises stops the call."""
 
 
 @hot_value
@@ -70,6 +71,8 @@ class Gate:
     owner: Callable[[], str] = str
     """Names this process, as claims do."""
     lease_seconds: float = 600.0
+    look_at: Callable[[Digest], Ticket] | None = None
+    """Does what a ticket's deadline demands; None: nobody here can."""
 
     async def admit(self, call: Call, note: Note | None = None) -> Permit:
         """Take one action through the gate. When this returns, its receipt is on disk.
@@ -170,7 +173,7 @@ class Gate:
 
         def seal(heads: Heads) -> Batch:
             batch = sign(evaluated, heads, self.signer, self.policy, anchor, asks_anew=True)
-            return replace(batch, steps=(note(evaluated, batch),))
+            return replace(batch, steps=(note(heads, evaluated, batch),))
 
         return seal
 
@@ -235,7 +238,13 @@ def _conclude(evaluated: Evaluated, permit: Permit) -> Permit:
             raise BlockedError(tool, outcome.rule_id, outcome.display, permit.action_hash)
         case RequireApproval():
             expires_at = "" if evaluated.request is None else format_instant(evaluated.request.due)
-            raise SuspendedError(tool, permit.action_hash, outcome.rule_id, expires_at)
+            raise SuspendedError(
+                tool,
+                permit.action_hash,
+                outcome.rule_id,
+                expires_at,
+                can_run_later=evaluated.captured.tool_version != "",
+            )
         case _:
             assert_never(outcome.decision)
 

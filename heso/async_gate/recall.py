@@ -184,7 +184,11 @@ def _taken_up(gate: Gate, asked: AlreadyAsked) -> Ticket:
     """The ticket that this call is about. Asks anew, and so raises, when the hidden values are others."""
     if not _has_same_values(gate, asked.ticket, asked.evaluated):
         gate.ask_anew(asked.evaluated)
-    return read_ticket(gate, asked.ticket.action_hash)
+    ticket = read_ticket(gate, asked.ticket.action_hash)
+    is_open = ticket.state in (TicketState.SUSPENDED, TicketState.APPROVED)
+    if is_open and ticket.due <= gate.clock.now() and gate.look_at is not None:
+        return gate.look_at(ticket.action_hash)
+    return ticket
 
 
 def _has_same_values(gate: Gate, ticket: Ticket, evaluated: Evaluated) -> bool:

@@ -184,7 +184,8 @@ def _decorate(
 
 
 def _kind_of(function: Callable[..., Any], binder: Binder) -> Kind:
-    """How a checkpoint runs it. A generator has no one result, and a method no object to be called on elsewhere."""
+    """How a checkpoint runs it. A generator has no one result, and a method no object to be called on: another one with
+    the same arguments may be another account."""
     inner = inspect.unwrap(function)
     if binder.receiver or inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner):
         return "other"

@@ -71,6 +71,13 @@ class Gated:
             )
         return host
 
+    def as_step(self) -> RegisteredTool:
+        """The tool, as a step of a durable run. Raises `GateError` for one that no other process could run."""
+        if self.registered is None:
+            why = "a method or a generator cannot be a step of a workflow: it would run again each time the run goes on"
+            raise GateError(self.name, why, "put @heso.tool on a function, and call that")
+        return self.registered
+
     def gate(self) -> Gate:
         gate = installed_gate()
         if gate is None:
@@ -111,9 +118,9 @@ def _wrap_function(function: Callable[..., Any], gated: Gated) -> Callable[..., 
         call = gated.call(args, kwargs)
         gate = gated.gate()
         recorder = current_recorder()
-        if recorder is not None and gated.registered is not None:
+        if recorder is not None:
             body = functools.partial(function, *args, **kwargs)
-            return recorder.run_tool_inline(gated.registered, call, body)
+            return recorder.run_tool_inline(gated.as_step(), call, body)
         try:
             permit = gate.admit_inline(call)
         except AlreadyAsked as asked:
@@ -133,9 +140,9 @@ def _wrap_coroutine(function: Callable[..., Awaitable[Any]], gated: Gated) -> Ca
         call = gated.call(args, kwargs)
         gate = gated.gate()
         recorder = current_recorder()
-        if recorder is not None and gated.registered is not None:
+        if recorder is not None:
             body = functools.partial(function, *args, **kwargs)
-            return await recorder.run_tool(gated.registered, call, body)
+            return await recorder.run_tool(gated.as_step(), call, body)
         try:
             permit = await gate.admit(call)
         except AlreadyAsked as asked:
@@ -160,6 +167,8 @@ def _wrap_generator(
     function: Callable[..., Generator[Any, Any, Any]], gated: Gated
 ) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        if current_recorder() is not None:
+            gated.as_step()
         call = gated.call(args, kwargs)
         permit = gated.gate().admit_inline(call)
         gated.refuse_if_changed(permit, call)
@@ -194,6 +203,8 @@ def _wrap_async_generator(
     function: Callable[..., AsyncGenerator[Any, Any]], gated: Gated
 ) -> Callable[..., Any]:
     async def run(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        if current_recorder() is not None:
+            gated.as_step()
         call = gated.call(args, kwargs)
         permit = await gated.gate().admit(call)
         gated.refuse_if_changed(permit, call)

@@ -69,7 +69,9 @@ def report(ticket: Ticket) -> int:
         say(f"heso: {missing} more {'approval is' if missing == 1 else 'approvals are'} needed")
     if ticket.state == "approved":
         until = format_instant(ticket.due)
-        say(f"heso: it may run once, until {until}: heso resume {ticket.action_hash[:12]}")
+        say(
+            f"heso: it may run once, until {until}: heso resume {ticket.action_hash[:12]} --module NAME"
+        )
     return 0
 
 
@@ -106,7 +108,10 @@ def open_approver_key(path: Path, options: argparse.Namespace) -> SigningKey:
                 f"{path} needs its passphrase",
                 "give --passphrase-file FILE, or set HESO_APPROVER_PASSPHRASE",
             ) from None
-    return open_key_file(path, getpass.getpass(f"passphrase of {path}: ").encode())
+    try:
+        return open_key_file(path, getpass.getpass(f"passphrase of {path}: ").encode())
+    except EOFError:
+        raise KeyUnusable(f"{path} needs its passphrase", "give --passphrase-file FILE") from None
 
 
 def _given_passphrase(environment: Mapping[str, str], file: str | None) -> bytes | None:

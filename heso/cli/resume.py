@@ -4,7 +4,7 @@ import argparse
 
 import anyio
 
-from heso.async_gate.claimed import result_json
+from heso.async_gate.recall import read_ticket
 from heso.cli.arguments import add_project
 from heso.cli.deciding import find_ticket, open_project
 from heso.cli.output import answer, answer_json, fail, say
@@ -35,14 +35,15 @@ def run(options: argparse.Namespace) -> int:
             return _resume_all(runtime)
         ticket = find_ticket(runtime, options.action)
         try:
-            result = anyio.run(resume, runtime.desk, ticket.action_hash)
+            anyio.run(resume, runtime.desk, ticket.action_hash)
+            kept = read_ticket(runtime.gate, ticket.action_hash).result_json or b"{}"
         except HesoError:
             raise
         except Exception as error:  # noqa: BLE001  # the tool's own; it is recorded
             return fail(
                 f"{ticket.tool_name} raised {type(error).__name__}: {error}", "it ran, and failed"
             )
-    answer_json(result_json(result).decode())
+    answer_json(kept.decode())
     return 0
 
 

@@ -1,6 +1,7 @@
 """`heso runs`: durable runs, and what each has done so far."""
 
 import argparse
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -9,6 +10,7 @@ import orjson
 from heso.cli.arguments import add_project
 from heso.cli.deciding import open_project
 from heso.cli.output import answer, answer_json, paint, say, table
+from heso.cli.tools import add_module, load_modules
 from heso.core.instant import format_instant
 from heso.core.journal import JournalStep, Run, RunId
 from heso.core.visible import visible
@@ -30,19 +32,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_project(newest)
     show = commands.add_parser("show", help="one run, step by step")
     show.add_argument("run", metavar="ID", help="the run's id")
+    show.add_argument("--values", action="store_true", help="show arguments and results as well")
     show.add_argument("--json", action="store_true", help="one JSON object a line, the run first")
     add_project(show)
+    settle = commands.add_parser("settle", help="say what became of its steps in doubt")
+    settle.add_argument("run", metavar="ID", help="the run's id")
+    word = settle.add_mutually_exclusive_group(required=True)
+    word.add_argument("--happened", action="store_true", help="they happened, once")
+    word.add_argument(
+        "--not", dest="did_not", action="store_true", help="they did not; they are done again"
+    )
+    add_module(settle)
+    add_project(settle)
     cancel = commands.add_parser("cancel", help="no step of it happens any more")
     cancel.add_argument("run", metavar="ID", help="the run's id")
     add_project(cancel)
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.what == "settle":
+        load_modules(options)
     with open_project(options) as runtime:
         if options.what == "list":
             return _list(runtime, options)
         if options.what == "show":
             return _show(runtime, options)
+        if options.what == "settle":
+            settle = partial(runtime.driver.settle, happened=options.happened)
+            settled = anyio.run(settle, RunId(options.run))
+            answer(f"{visible(settled.id)} is {settled.state}")
+            return 0
         cancelled = runtime.driver.cancel(RunId(options.run))
     answer(f"{visible(cancelled.id)} is {cancelled.state}")
     return 0
@@ -80,10 +99,10 @@ def _show(runtime: Runtime, options: argparse.Namespace) -> int:
     answer(
         f"{visible(one.id)}: {visible(one.name)} v{one.version} is {paint(one.state, _COLOURS.get(one.state, 'bold'))}"
     )
-    answer(f"  {format_instant(one.created)}  started with {_short(one.arguments_json)}")
+    answer(f"  {format_instant(one.created)}  started{_shown(one.arguments_json, options)}")
     for step in steps:
         what = f" as {step.ticket[:12]}" if step.ticket else ""
-        value = f"  {_short(step.value_json)}" if step.value_json else ""
+        value = _shown(step.value_json, options)
         number = f" #{step.occurrence}" if step.occurrence else ""
         answer(
             f"  {format_instant(step.at)}  {visible(step.name)}{number}: {step.state}{what}{value}"
@@ -99,6 +118,11 @@ def _waits(one: Run) -> str:
     if one.state == "waiting" and one.due < NEVER:
         named.append(f"until {format_instant(one.due)}")
     return ", ".join(named)
+
+
+def _shown(value: bytes | None, options: argparse.Namespace) -> str:
+    """Arguments and results may be secret, so they are shown to who asks for them."""
+    return f"  {_short(value)}" if value and options.values else ""
 
 
 def _short(value: bytes) -> str:

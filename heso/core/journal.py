@@ -78,7 +78,8 @@ class WrongRunState(HesoError):
     next_step = "see it with `heso runs show ID`"
 
     def __str__(self) -> str:
-        return f"the run {self.run!r} is {self.state}: it cannot {self.event}"
+        word = {RunEvent.CLAIM: "go on", RunEvent.CANCEL: "be cancelled"}.get(self.event, "change")
+        return f"the run {self.run!r} is {self.state}: it cannot {word}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,12 @@ class JournalStep:
     @property
     def key(self) -> tuple[str, int]:
         return self.name, self.occurrence
+
+
+def is_doubtful(step: JournalStep) -> bool:
+    """Whether it is a tool's step that began and never reported back. Sleeping and receiving begin as well."""
+    is_wait = step.name in ("sleep", "sleep_until") or step.name.startswith("receive:")
+    return step.state is StepState.STARTED and not is_wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,6 +138,8 @@ class MemoryJournal:
 
     def put(self, batch: Batch) -> None:
         self.runs.update({run.id: run for run in batch.runs})
+        if batch.replaces_steps_of is not None:
+            self._steps.pop(batch.replaces_steps_of, None)
         for step in batch.steps:
             self._steps.setdefault(step.run, {})[step.key] = step
         for signal in batch.signals:

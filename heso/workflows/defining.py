@@ -116,6 +116,11 @@ def find_workflow(name: str, version: int) -> Workflow:
     return found
 
 
+def is_defined(name: str) -> bool:
+    """Whether this process has any version of the workflow."""
+    return any(known == name for known, _ in _workflows)
+
+
 def find_path(name: str, version: int) -> tuple[Workflow, Sequence[Migration]]:
     """The workflow that a run of `version` goes on with, and the migrations on the way. Raises `NoSuchWorkflow`."""
     way: list[Migration] = []

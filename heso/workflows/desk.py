@@ -109,15 +109,17 @@ class Desk:
             raise NoSuchTicket(prefix)
         return found[0]
 
-    async def sweep(self) -> int:
-        """Do what deadlines demand and find claims whose owner is gone; how many tickets moved."""
+    async def sweep(self) -> tuple[int, list[Ticket]]:
+        """Do what deadlines demand and find claims whose owner is gone; how many tickets moved, and those that others
+        may decide now."""
         moved = 0
+        escalated: list[Ticket] = []
         for state in (TicketState.SUSPENDED, TicketState.APPROVED):
             while due := await self.tickets.due(state, self._now(), limit=_PAGE):
-                for ticket in due:
-                    self.look_at(ticket.action_hash)
+                after = [self.look_at(ticket.action_hash) for ticket in due]
+                escalated += [one for one in after if one.state is TicketState.SUSPENDED]
                 moved += len(due)
-        return moved + await self._find_lost()
+        return moved + await self._find_lost(), escalated
 
     async def _find_lost(self) -> int:
         moved, after = 0, (-1, -1)

@@ -12,7 +12,7 @@ class NoSuchRun(HesoError):
     """No run of this name."""
 
     run: str
-    next_step = "see what there is with `heso runs`"
+    next_step = "see what there is with `heso runs list`"
 
     def __str__(self) -> str:
         return f"no run {self.run!r} in this project"

@@ -27,18 +27,30 @@ class Crier:
     remind_minutes: int
     told: Callable[[NotNotified], None]
     _known: set[str] = field(default_factory=set)
+    _again: dict[tuple[str, _Kind], Ticket] = field(default_factory=dict)
     _last: int = 0
 
-    async def cry(self) -> None:
-        """Every notice that is due and was not handed on."""
+    async def cry(self, escalated: Sequence[Ticket] = ()) -> None:
+        """Every notice that is due and was not handed on. `escalated` are tickets whose next rung was just reached."""
         if not self.notifiers:
             return
+        for (_, kind), ticket in list(self._again.items()):
+            await self._tell(ticket, kind)
+        for ticket in escalated:
+            await self._tell(ticket, "escalated")
+        await self._tell_new()
+        await self._tell_urgent()
+
+    async def _tell_new(self) -> None:
         tickets = self.desk.tickets
         while page := await tickets.opened_after(self._last, limit=_PAGE):
             for ticket in page:
                 if ticket.state is TicketState.SUSPENDED:
                     await self._tell(ticket, "asked")
             self._last = page[-1].number
+
+    async def _tell_urgent(self) -> None:
+        tickets = self.desk.tickets
         soon = Instant(self.desk.gate.clock.now() + self.remind_minutes * MINUTE)
         for ticket in await tickets.due(TicketState.SUSPENDED, soon, limit=_PAGE):
             await self._tell(ticket, "escalated" if ticket.rung else "asked")
@@ -47,24 +59,35 @@ class Crier:
             await self._tell(ticket, "in_doubt")
 
     async def _tell(self, ticket: Ticket, kind: _Kind) -> None:
-        key = f"{kind}/{ticket.action_hash}/{ticket.rung}"
+        notice = Notice(
+            key=f"{kind}/{ticket.action_hash}/{ticket.rung}",
+            kind=kind,
+            action_hash=ticket.action_hash,
+            tool=ticket.tool_name,
+            rule_id=ticket.rule_id,
+            who=parse_terms(ticket.terms_json).names_at(ticket.rung),
+            deadline=format_instant(ticket.due),
+        )
+        ways = [
+            await self._hand_on(notice, place, notifier)
+            for place, notifier in enumerate(self.notifiers)
+        ]
+        if all(ways):
+            self._again.pop((notice.key, kind), None)
+        else:
+            self._again[notice.key, kind] = ticket
+
+    async def _hand_on(self, notice: Notice, place: int, notifier: Notifier) -> bool:
+        """Whether this way has the notice, from now or from before."""
+        key = f"{place}/{notice.key}"
         if key in self._known:
-            return
+            return True
         if not self.notices.was_sent(key):
-            notice = Notice(
-                key=key,
-                kind=kind,
-                action_hash=ticket.action_hash,
-                tool=ticket.tool_name,
-                rule_id=ticket.rule_id,
-                who=parse_terms(ticket.terms_json).names_at(ticket.rung),
-                deadline=format_instant(ticket.due),
-            )
             try:
-                for notifier in self.notifiers:
-                    await notifier.notify(notice)
+                await notifier.notify(notice)
             except NotNotified as error:
                 self.told(error)
-                return
+                return False
             self.notices.mark_sent(key)
         self._known.add(key)
+        return True

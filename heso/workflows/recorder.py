@@ -22,7 +22,14 @@ import orjson
 from anyio import CancelScope, sleep
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
-from heso.async_gate.claimed import claim_inline, result_json, run_claimed_inline
+from heso.async_gate.claimed import (
+    claim_inline,
+    hidden_texts,
+    read_result,
+    result_json,
+    run_claimed_inline,
+    scrub_text,
+)
 from heso.async_gate.errors import (
     BlockedError,
     ExpiredError,
@@ -32,6 +39,7 @@ from heso.async_gate.errors import (
     ToolFailedError,
     WithdrawnError,
 )
+from heso.async_gate.pipeline import Note
 from heso.async_gate.rebuilding import CannotResume, rebuild_call
 from heso.async_gate.recall import deliver, read_ticket
 from heso.async_gate.recording import acting, recording
@@ -77,6 +85,7 @@ class Journaled:
     steps: dict[tuple[str, int], JournalStep]
     drive_child: Drive
     _seen: Counter[str] = field(default_factory=Counter)
+    _hidden: dict[Key, tuple[str, ...]] = field(default_factory=dict)
 
     def begin(self, name: str, inputs: object) -> tuple[Key, JournalStep | None]:
         """The next step of this name, and what the journal has of it. Raises `Parks` when the inputs are others."""
@@ -163,10 +172,12 @@ class Journaled:
         step = self.note(key, StepState.DONE, value_json=result_json(result))
         return _remembered(None, step)
 
-    def _noting(self, key: Key) -> Callable[[Evaluated, Batch], JournalStep]:
+    def _noting(self, key: Key) -> Note:
         """What is written beside the receipt: that it began, that people were asked, or that policy said no."""
 
-        def note(evaluated: Evaluated, batch: Batch) -> JournalStep:
+        def note(heads: Heads, evaluated: Evaluated, batch: Batch) -> JournalStep:
+            check_fence(heads, self.run)
+            self._hidden[key] = hidden_texts(evaluated.redacted.reveals)
             if batch.tickets:
                 return self.step_of(key, StepState.ASKED, ticket=batch.tickets[0].action_hash)
             if isinstance(evaluated.outcome.decision, Block) and not evaluated.is_observed:
@@ -213,7 +224,9 @@ class Journaled:
         ticket = _decided(self.desk, name)
         try:
             with recording(None):
-                result = await resume(self.desk, ticket.action_hash)
+                await resume(self.desk, ticket.action_hash)
+            # What is kept is what everybody is told: without hidden values, whoever ran it.
+            result = read_result(self.desk.read(ticket.action_hash).result_json)
         except (RejectedError, ExpiredError, WithdrawnError, ToolFailedError) as error:
             raise self._failed(key, error) from None
         except InDoubtError:
@@ -232,14 +245,15 @@ class Journaled:
                 rebuilt = rebuild_call(tool, ticket, gate.reveals)
                 claimed = claim_inline(gate, ticket.action_hash)
                 with recording(None):
-                    result = run_claimed_inline(
+                    run_claimed_inline(
                         gate,
                         claimed,
                         lambda: tool.function(*rebuilt.args, **rebuilt.kwargs),
                         is_delivered=True,
                     )
             else:
-                result = deliver(gate, ticket)
+                deliver(gate, ticket)
+            result = read_result(self.desk.read(ticket.action_hash).result_json)
         except (RejectedError, ExpiredError, WithdrawnError, ToolFailedError) as error:
             raise self._failed(key, error) from None
         except InDoubtError:
@@ -270,11 +284,13 @@ class Journaled:
         return f"{self.run.id}/{key.name}/{key.occurrence}"
 
     def _done(self, tool: RegisteredTool, key: Key, result: object) -> Any:
-        return _remembered(tool, self.note(key, StepState.DONE, value_json=result_json(result)))
+        kept = result_json(result, self._hidden.get(key, ()))
+        return _remembered(tool, self.note(key, StepState.DONE, value_json=kept))
 
     def _failed(self, key: Key, error: Exception) -> Exception:
-        self.note(key, StepState.FAILED, value_json=_error_json(error))
-        return error
+        kept = scrub_text(_error_json(error).decode(), self._hidden.get(key, ()))
+        step = self.note(key, StepState.FAILED, value_json=kept.encode())
+        return _error_of(step)
 
 
 _current: ContextVar[Journaled | None] = ContextVar("heso_run", default=None)
@@ -329,11 +345,16 @@ def _error_json(error: Exception) -> bytes:
     return canonical_bytes({"error": name, "values": values})
 
 
+def _error_of(step: JournalStep) -> Exception:
+    kept: Any = orjson.loads(step.value_json or b"{}")
+    return _ERRORS[kept["error"]](**kept["values"])
+
+
 def _remembered(tool: RegisteredTool | None, step: JournalStep) -> Any:
     """The value of a step that is done; raises the error of one that failed."""
     kept: Any = orjson.loads(step.value_json or b"{}")
     if step.state is StepState.FAILED:
-        raise _ERRORS[kept["error"]](**kept["values"])
+        raise _error_of(step)
     value = kept.get("result")
     hint = None if tool is None else _return_hint(tool)
     if hint is None or hint is Any:

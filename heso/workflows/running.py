@@ -4,6 +4,7 @@ Starting is resuming: a new run, one whose decision came, and one whose driver d
 before comes out of the journal; only what is new happens.
 """
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,7 @@ from heso.async_gate.context import step
 from heso.async_gate.errors import GateError
 from heso.async_gate.rebuilding import CannotResume, rebuild_arguments
 from heso.core.canonical import canonical_bytes
+from heso.core.encoding import Digest, is_digest
 from heso.core.errors import HesoError
 from heso.core.instant import SECOND, Instant
 from heso.core.journal import (
@@ -26,9 +28,13 @@ from heso.core.journal import (
     RunId,
     RunState,
     Signal,
+    StepState,
+    WrongRunState,
+    is_doubtful,
 )
+from heso.core.ticket import WrongState
 from heso.ports import Batch, Heads, Journal, StoreError
-from heso.workflows.defining import NoSuchWorkflow, Workflow, find_path
+from heso.workflows.defining import NoSuchWorkflow, Workflow, find_path, is_defined
 from heso.workflows.desk import Desk
 from heso.workflows.fencing import NotOurs, check_fence, find_run
 from heso.workflows.owners import is_gone, this_process
@@ -79,6 +85,17 @@ class RunWaiting(HesoError):
 
 
 @dataclass(eq=False)
+class NothingInDoubt(HesoError):
+    """No step of the run waits for somebody to say what became of it."""
+
+    run: str
+    next_step = "see its steps with `heso runs show ID`"
+
+    def __str__(self) -> str:
+        return f"no step of the run {self.run!r} is in doubt"
+
+
+@dataclass(eq=False)
 class RunConflict(HesoError):
     """There is a run of this id already, of another workflow or with other arguments."""
 
@@ -104,6 +121,8 @@ class Driver:
 
     async def drive(self, run_id: RunId) -> Run:
         """Go on with a run as far as it goes now, unless somebody else does; the run as it is then."""
+        if not is_defined(self.read(run_id).name):
+            return self.read(run_id)  # another process has its code; it is as it was
         claimed = self._claim(run_id)
         if claimed is None:
             return self.read(run_id)
@@ -114,6 +133,9 @@ class Driver:
             return self.read(run_id)
         except (Waits, Parks, Exception) as left:  # noqa: BLE001  # whatever a workflow raises is how it ended
             return self._leave(claimed, *self._why(left))
+        except BaseException:  # cancelled, or Ctrl-C: no outcome, and nobody drives it any more
+            self._leave(claimed, RunEvent.WAIT, {"due": self._now()})
+            raise
         return self._leave(claimed, RunEvent.FINISH, {"result_json": result_json(result)})
 
     def _why(self, left: BaseException) -> tuple[RunEvent, dict[str, Any]]:
@@ -142,14 +164,53 @@ class Driver:
                 run = await self._drive_if_movable(run)
                 if run.state in ENDED_RUNS:
                     return outcome_of(run)
+            if run.state is RunState.PARKED:
+                raise RunWaiting(run.id, run.state, run.error or "")
             if timeout_seconds is not None and current_time() - started >= timeout_seconds:
                 raise RunWaiting(run.id, run.state, run.waiting_for or run.error or "")
             await sleep(nap)
             nap = min(nap * 1.5, _LONGEST_NAP)
 
     def cancel(self, run_id: RunId) -> Run:
-        """No step of it happens any more. Raises `NoSuchRun`, `WrongRunState`."""
-        return self._change(run_id, lambda run: run.after(RunEvent.CANCEL, owner=""))
+        """No step of it happens any more: what it asked people is taken back, and its children are cancelled.
+
+        Raises `NoSuchRun`, `WrongRunState`.
+        """
+        before = self.read(run_id)
+        cancelled = self._change(
+            run_id, lambda run: run.after(RunEvent.CANCEL, owner="", waiting_for="")
+        )
+        for what in before.waiting_for.splitlines():
+            with contextlib.suppress(WrongState, WrongRunState):  # it came to its end meanwhile
+                if what.startswith("run:"):
+                    self.cancel(RunId(what.removeprefix("run:")))
+                elif is_digest(what):
+                    self.desk.cancel(Digest(what))
+        return cancelled
+
+    async def settle(self, run_id: RunId, *, happened: bool) -> Run:
+        """A person's word on the steps that began and never reported back: done, or to be done again. Goes on then.
+
+        Raises `NoSuchRun`, or `NothingInDoubt` when there is no such step.
+        """
+        run = self.read(run_id)
+        steps = await self.journal.steps(run_id)
+        doubtful = [one for one in steps if is_doubtful(one)]
+        if run.state is not RunState.PARKED or not doubtful:
+            raise NothingInDoubt(run_id)
+        kept = [one for one in steps if one not in doubtful]
+        if happened:
+            value = result_json(None)
+            kept += [replace(one, state=StepState.DONE, value_json=value) for one in doubtful]
+
+        def seal(heads: Heads) -> Batch:
+            now = find_run(heads, run_id)
+            if (now.state, now.fence) != (run.state, run.fence):
+                raise NothingInDoubt(run_id)
+            return Batch((), steps=tuple(kept), replaces_steps_of=run_id)
+
+        self.desk.gate.ledger.append_inline(seal)
+        return await self.drive(run_id)
 
     def signal(self, run_id: RunId, name: str, value: object) -> None:
         """Tell a run something; it is kept until the run asks for it. Raises `NoSuchRun`."""
@@ -259,7 +320,7 @@ class Driver:
 
         def seal(heads: Heads) -> Batch:
             check_fence(heads, run)
-            return Batch((), runs=(moved,), steps=tuple(steps))
+            return Batch((), runs=(moved,), steps=tuple(steps), replaces_steps_of=run.id)
 
         self.desk.gate.ledger.append_inline(seal)
         return workflow, moved

@@ -5,9 +5,9 @@ again, or asks for it by its hash.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from anyio import sleep
+from anyio import current_time, sleep
 
 from heso.async_gate.registry import registered_tools
 from heso.core.ticket import Ticket, TicketState
@@ -18,9 +18,10 @@ from heso.workflows.running import Driver
 
 _PAGE = 50
 _NAP_SECONDS = 0.5
+_LONGEST_NAP_SECONDS = 60.0
 
 Report = Callable[[Ticket, Exception | None], None]
-"""Told of every action that was taken up, and of what came of it but a result."""
+"""Told of every action that was taken up, once, and of what came of it but a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Worker:
     report: Report
     driver: Driver | None = None
     crier: Crier | None = None
+    _naps: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
+    """When an action that came to nothing is tried again, and how long after that."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -40,11 +43,11 @@ class Worker:
 
     async def run_once(self) -> int:
         """Move everything that may move now; how many actions and deadlines that were."""
-        moved = await self.desk.sweep()
+        moved, escalated = await self.desk.sweep()
         for state in (TicketState.APPROVED, TicketState.IN_DOUBT):
             moved += await self._take_up(state)
         if self.crier is not None:
-            await self.crier.cry()
+            await self.crier.cry(escalated)
         return moved + (0 if self.driver is None else await self.driver.run_once())
 
     async def _take_up(self, state: TicketState) -> int:
@@ -62,10 +65,17 @@ class Worker:
         )
         if tool is None or is_settled_by_people:
             return 0
+        name = f"{ticket.action_hash}/{ticket.fence}"
+        again, nap = self._naps.get(name, (0.0, _NAP_SECONDS))
+        if current_time() < again:
+            return 0
         try:
             await resume(self.desk, ticket.action_hash, is_delivered=False)
         except Exception as error:  # noqa: BLE001  # one action's trouble is not the next one's
-            self.report(ticket, error)
+            if name not in self._naps:
+                self.report(ticket, error)
+            self._naps[name] = (current_time() + nap, min(nap * 2, _LONGEST_NAP_SECONDS))
             return 0
+        self._naps.pop(name, None)
         self.report(ticket, None)
         return 1

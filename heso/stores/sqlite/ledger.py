@@ -232,11 +232,7 @@ class SqliteLedger:
         ordering = self._begin(self._connection)
         self._refuse_if_replaced()
         try:
-            if len(jobs) >= _WORTH_LOOKING_TOGETHER:
-                self._in_hand.look_for(_wanted(jobs, "looks_for"), self._connection)
-                self._in_hand.look_up(_wanted(jobs, "looks_up"), self._connection)
-            for job in jobs:
-                self._place(job, ordering, self._connection)
+            self._place_all(jobs, ordering, self._connection)
             _insert(jobs, self._connection)
             self._in_hand.write(self._connection)
         except Exception as error:
@@ -254,6 +250,15 @@ class SqliteLedger:
             raise NotWritten(_explain(error), _cure(error)) from error
         for job in jobs:
             job.is_committed = True
+
+    def _place_all(
+        self, jobs: list[_Job], ordering: Ordering, connection: sqlite3.Connection
+    ) -> None:
+        if len(jobs) >= _WORTH_LOOKING_TOGETHER:
+            self._in_hand.look_for(_wanted(jobs, "looks_for"), connection)
+            self._in_hand.look_up(_wanted(jobs, "looks_up"), connection)
+        for job in jobs:
+            self._place(job, ordering, connection)
 
     def _place(self, job: _Job, ordering: Ordering, connection: sqlite3.Connection) -> None:
         """One caller's failing seal is that caller's failure, not its neighbours'."""

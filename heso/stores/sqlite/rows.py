@@ -88,7 +88,7 @@ class _Contents:
 
 def write_journal_of(batch: Batch, connection: sqlite3.Connection) -> None:
     """What a batch says of runs, inside its transaction and at once: the next seal reads it."""
-    if batch.runs or batch.steps or batch.signals:
+    if batch.runs or batch.steps or batch.signals or batch.replaces_steps_of is not None:
         from heso.stores.sqlite.runs import write_journal  # noqa: PLC0415  # it loads aiosqlite
 
         write_journal(batch, connection)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import aiosqlite
+from anyio import CancelScope
 
 from heso.core.instant import Instant
 from heso.core.journal import JournalStep, Run, RunId, RunState, Signal, StepState
@@ -60,6 +61,8 @@ def write_journal(batch: Batch, connection: sqlite3.Connection) -> None:
             "INSERT OR IGNORE INTO awaited (what, run) VALUES (?, ?)",
             [(what, run.id) for what in run.waiting_for.splitlines()],
         )
+    if batch.replaces_steps_of is not None:
+        connection.execute("DELETE FROM step WHERE run = ?", (batch.replaces_steps_of,))
     for step in batch.steps:
         connection.execute(_PUT_STEP, tuple(getattr(step, name) for name in _STEP))
     for signal in batch.signals:
@@ -107,6 +110,13 @@ class SqliteJournal:
         return [_read_run(row) for row in rows]
 
     async def _read(self, query: str, parameters: Any) -> list[tuple[Any, ...]]:
+        # A reader that is torn away leaves aiosqlite's thread behind, talking to a loop that may be gone.
+        rows: list[tuple[Any, ...]] = []
+        with CancelScope(shield=True):
+            rows = await self._read_whole(query, parameters)
+        return rows  # noqa: RET504  # for the type checker a scope may swallow an error
+
+    async def _read_whole(self, query: str, parameters: Any) -> list[tuple[Any, ...]]:
         async with self._open() as connection, connection.execute(query, parameters) as cursor:
             return [tuple(row) for row in await cursor.fetchall()]
 

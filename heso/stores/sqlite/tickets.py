@@ -7,9 +7,11 @@ finished program alive.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import aiosqlite
+from anyio import CancelScope
 
 from heso.core.encoding import Digest
 from heso.core.instant import Instant
@@ -63,6 +65,13 @@ class SqliteTickets:
         return await self._read(_OPENED_AFTER, (number, limit))
 
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Ticket]:
+        # A reader that is torn away leaves aiosqlite's thread behind, talking to a loop that may be gone.
+        rows: list[Ticket] = []
+        with CancelScope(shield=True):
+            rows = await self._read_whole(query, parameters)
+        return rows  # noqa: RET504  # for the type checker a scope may swallow an error
+
+    async def _read_whole(self, query: str, parameters: Any) -> list[Ticket]:
         async with self._open() as connection, connection.execute(query, parameters) as cursor:
             return [read_ticket(tuple(row)) for row in await cursor.fetchall()]
 
