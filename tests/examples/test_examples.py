@@ -26,6 +26,34 @@ the receipt shows: {'amount_usd': 40, 'card': {'number': {'_sd': '[0-9a-f]{64}'}
 proved: pin = "1234"
 proved: card\.number = "4242 4242 4242 4242"
 """,
+    "04_resume_after_crash": r"""the first process ended with -9
+(result: refunded \$400
+){3}refunds made: 1
+check it: heso verify --chain --project (?P<root>\S+)
+""",
+    "05_vendor_payout": r"""  \(the invoice is read\)
+day 0: waiting
+day 14: waiting
+  ada says yes: suspended
+day 17: waiting
+  1 of 2 said yes; the chief may, too, by now
+  cleo says yes: approved
+day 17: done
+result: sent \$48000 to Lamps Ltd \| paid 1 time
+check it: heso verify --chain --project (?P<root>\S+)
+""",
+    "06_agent_survives_kill": r"""process 1 ended with -9
+result: \['search lamps: ok', 'order lamp-3: ok'\]
+process 2 ended with 0
+the model was asked 3 times
+the tools did \['search lamps', 'order lamp-3'\]
+check it: heso verify --chain --project (?P<root>\S+)
+""",
+    "07_air_gapped_approval": r"""the answer is one line of \d+ characters
+export_customers is approved
+exported: 1204
+check it: heso verify --chain --project (?P<root>\S+)
+""",
 }
 
 
