@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from heso.approvals.errors import NoSuchTicket, TooLate
-from heso.approvals.roster import check_may_decide
+from heso.approvals.roster import check_may_decide, find_person
 from heso.approvals.terms import Terms, parse_terms
 from heso.approvals.votes import Cast, format_votes, parse_votes
 from heso.core.approval import (
@@ -68,8 +68,12 @@ def seal_vote(heads: Heads, action_hash: Digest, vote: Vote, bench: Bench, at: I
         vote.leg.public_key, ticket, terms, bench.policy, operator=bench.operator.public_key, at=at
     )
     check_vote(ticket.content, vote, threshold=terms.threshold, roster=terms.roster)
-    cast = parse_votes(ticket.votes_json)
-    if any(one.person == person for one in cast) and vote.record.decision == "approved":
+    cast = _still_counting(ticket, bench.policy)
+    if any(one.vote.record == vote.record for one in cast):
+        why = "this answer was handed in already"
+        raise ApprovalRefused(ApprovalFault.ALREADY_DECIDED, why, vote.leg.public_key)
+    is_yes = vote.record.decision == "approved"
+    if is_yes and person in {one.person for one in cast if one.vote.record.decision == "approved"}:
         why = f"{person} has approved it already"
         raise ApprovalRefused(ApprovalFault.DUPLICATE_APPROVER_KEY, why, vote.leg.public_key)
     heard = replace(ticket, votes_json=format_votes((*cast, Cast(person, vote))))
@@ -138,6 +142,17 @@ def seal_never_ran(heads: Heads, ticket: Ticket, operator: Signer, why: str) -> 
     chain = next_block(ticket.lifecycle_session, heads.head(ticket.lifecycle_session))
     content = draft_completion(ticket.content, chain=chain, error=f"not run: {why}")
     return seal_receipt(content, operator)
+
+
+def _still_counting(ticket: Ticket, policy: Policy) -> tuple[Cast, ...]:
+    """What was said so far, without the yes of a key that is nobody's any more: it may have been taken off because
+    somebody else has it."""
+    cast = parse_votes(ticket.votes_json)
+    return tuple(
+        one
+        for one in cast
+        if one.vote.record.decision != "approved" or find_person(policy, one.vote.leg.public_key)
+    )
 
 
 def _approve(heads: Heads, ticket: Ticket, terms: Terms, bench: Bench, at: Instant) -> Batch:
