@@ -62,17 +62,12 @@ def check_may_decide(
         raise MayNotDecide(f"the key {key}", "it is nobody's on the roster")
     if person.id == ticket.account:
         raise MayNotDecide(person.id, "the action is on their own behalf")
-    if person.valid_from is not None and at < person.valid_from:
-        raise MayNotDecide(
-            person.id, f"their keys are valid from {format_instant(person.valid_from)}"
-        )
-    if person.valid_until is not None and at >= person.valid_until:
-        raise MayNotDecide(
-            person.id, f"their keys were valid until {format_instant(person.valid_until)}"
-        )
+    if (why := _why_not_valid(person, at)) is not None:
+        raise MayNotDecide(person.id, why)
     names = terms.names_at(ticket.rung)
     if names and not any(
-        not set(names).isdisjoint(_names(one)) for one in _stood_in_for(person, policy, at)
+        not set(names).isdisjoint(_names(one))
+        for one in (person, *_stood_in_for(person, ticket, policy, at))
     ):
         raise MayNotDecide(person.id, f"it is for {' or '.join(names)}")
     if terms.threshold > 1 and key not in terms.roster:
@@ -80,10 +75,22 @@ def check_may_decide(
     return person.id
 
 
-def _stood_in_for(person: Approver, policy: Policy, at: Instant) -> Iterable[Approver]:
-    yield person
+def _why_not_valid(person: Approver, at: Instant) -> str | None:
+    if person.valid_from is not None and at < person.valid_from:
+        return f"their keys are valid from {format_instant(person.valid_from)}"
+    if person.valid_until is not None and at >= person.valid_until:
+        return f"their keys were valid until {format_instant(person.valid_until)}"
+    return None
+
+
+def _stood_in_for(
+    person: Approver, ticket: Ticket, policy: Policy, at: Instant
+) -> Iterable[Approver]:
+    """Whom this person speaks for now. Nobody lends what they may not decide themselves."""
     givers = {d.giver for d in policy.delegations if d.taker == person.id and at < d.until}
-    yield from (one for one in policy.approvers if one.id in givers)
+    for one in policy.approvers:
+        if one.id in givers and one.id != ticket.account and _why_not_valid(one, at) is None:
+            yield one
 
 
 def _names(person: Approver) -> tuple[str, ...]:

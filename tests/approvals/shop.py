@@ -128,9 +128,7 @@ class Shop:
         }
         self.gate = Gate(**{**parts, **changes})
         self.tickets = (
-            self._memory.tickets
-            if self.folder is None
-            else SqliteTickets(self.folder / "heso.db")
+            self._memory.tickets if self.folder is None else SqliteTickets(self.folder / "heso.db")
         )
         self.desk = Desk(self.gate, self.tickets, lambda: DECIDER)
         install_gate(self.gate)
