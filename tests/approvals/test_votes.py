@@ -139,7 +139,7 @@ WRONG_VOTES: dict[str, Callable[[Shop, str, str], Vote]] = {
     "with a cut signature": lambda shop, this, _: Vote(
         shop.record(ADA), Leg(ADA.public_key, shop.sign(this, ADA).leg.signature[:-1])
     ),
-    "with no signature": lambda shop, this, _: Vote(shop.record(ADA), Leg(ADA.public_key, b"")),
+    "with no signature": lambda shop, *_: Vote(shop.record(ADA), Leg(ADA.public_key, b"")),
     "for another threshold": lambda shop, this, _: _sign_for(shop, this, threshold=2),
 }
 

@@ -45,6 +45,9 @@ def test_a_validity_is_two_instants_either_of_which_may_be_missing(more, wanted)
     )
 
 
+BOTH = (
+    "heso.toml, rule 'delegation a', key `to`: b stands in for somebody and is stood in for as well"
+)
 QUOTED = "must be a time without quotes, such as 2026-12-01T00:00:00Z"
 ZONE = "needs a time zone: write Z or an offset"
 
@@ -112,18 +115,15 @@ def test_a_delegation_is_who_for_whom_until_when() -> None:
         (lends("a", "b", role="'x'"), "heso.toml, key `delegation[0].role`: is not a known key"),
         (
             lends("a", "b") + lends("b", "a"),
-            "heso.toml, rule 'delegation a', key `to`: "
-            "b stands in for somebody and is stood in for as well",
+            BOTH,
         ),
         (
             lends("a", "b") + lends("b", "c"),
-            "heso.toml, rule 'delegation a', key `to`: "
-            "b stands in for somebody and is stood in for as well",
+            BOTH,
         ),
         (
             lends("a", "b") + lends("b", "c") + lends("c", "a"),
-            "heso.toml, rule 'delegation a', key `to`: "
-            "b stands in for somebody and is stood in for as well",
+            BOTH,
         ),
     ],
     ids=["taker", "giver", "self", "no end", "text", "no zone", "key", "two", "chain", "three"],
