@@ -29,7 +29,12 @@ from heso.policy.lint import lint_policy
 from heso.policy.reader import parse_policy
 from heso.ports import Filter, Record
 from heso.settings import POLICY_FILE, STATE_FOLDER, Settings, read_settings
-from heso.stores.key_folder import has_development_passphrase, load_key
+from heso.stores.key_folder import (
+    DECISION_KEY_FILE,
+    has_development_passphrase,
+    load_decision_key,
+    load_key,
+)
 from heso.stores.sqlite.records import SqliteRecords
 
 _LEAST_FREE_BYTES = 200 * 1024 * 1024
@@ -105,12 +110,24 @@ def _key(settings: Settings) -> Iterator[Finding]:
         yield Finding("fail", str(error), error.next_step)
         return
     yield Finding("ok", f"operator key {key.public_key}  {fingerprint(key.public_key)}")
+    if (settings.state / DECISION_KEY_FILE).exists():
+        yield _decision_key(settings)
     if settings.passphrase is None and has_development_passphrase(settings.state):
         yield Finding(
             "warn",
             "the key opens with a development passphrase that lies beside it",
             "for production make a new project with HESO_KEY_PASSPHRASE set",
         )
+
+
+def _decision_key(settings: Settings) -> Finding:
+    try:
+        key = load_decision_key(
+            settings.state, settings.passphrase, allow_development=not settings.requires_passphrase
+        )
+    except HesoError as error:
+        return Finding("fail", str(error), error.next_step)
+    return Finding("ok", f"decision key {key.public_key}  {fingerprint(key.public_key)}")
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

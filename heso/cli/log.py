@@ -5,17 +5,20 @@ import sys
 import time
 from collections.abc import Iterable
 
+import orjson
+
 from heso.cli.arguments import add_project
 from heso.cli.ledger import content_of, decision_of, open_records
 from heso.cli.output import answer_json, is_terminal, say, table
 from heso.core.receipt import DecisionPath, Verb
+from heso.core.schema import KINDS
 from heso.ports import Filter, Record
 from heso.stores.sqlite.records import SqliteRecords
 
 _HEADER = ("#", "at", "decision", "tool", "session", "rule", "hash")
 _STYLES = {"block": "red", "require_approval": "yellow", "suspended": "yellow"}
 _POLL_SECONDS = 0.5
-_DECISIONS = (*DecisionPath, "suspended")
+_DECISIONS = (*DecisionPath, *(kind for kind in KINDS if kind != "action"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,9 +86,11 @@ def _print(found: Iterable[Record], *, as_json: bool) -> None:
 
 def _row(record: Record) -> tuple[str, ...]:
     content = content_of(record)
+    # An outcome has no time of its own in the format; its audit entry has.
+    at = content["captured_at"] or orjson.loads(record.audit_entry)["recorded_at"]
     return (
         str(record.position),
-        content["captured_at"][5:16].replace("T", " ") if is_terminal() else content["captured_at"],
+        at[5:16].replace("T", " ") if is_terminal() else at,
         decision_of(content),
         content["action"]["tool_name"],
         _shorten(record.session_id or ""),
