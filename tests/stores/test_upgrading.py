@@ -18,7 +18,7 @@ from heso.testing.fakes import NEW_YEAR
 
 _OLD_TICKET = """INSERT INTO ticket (action_hash, lifecycle_session, session_id, tool_name, workflow, account, rule_id,
     policy_hash, fields_json, terms_json, reveal_root, resume_token, suspended_at, expires_at, state)
-    VALUES (?, ?, 's', 'tool', 's', 'account', 'test', '', ?, '{}', NULL, 'rt', ?, ?, 'suspended')"""
+    VALUES (?, ?, 's', 'tool', 's', 'account', 'test', '', ?, ?, NULL, 'rt', ?, ?, 'suspended')"""
 
 
 def _old_file(file: Path, asked: bytes, action_hash: str) -> None:
@@ -33,7 +33,7 @@ def _old_file(file: Path, asked: bytes, action_hash: str) -> None:
         connection.execute(INSERT_ROW, (*row, asked))
         session = f"lifecycle:{action_hash}"
         times = (NEW_YEAR, NEW_YEAR + 30 * MINUTE)
-        connection.execute(_OLD_TICKET, (action_hash, session, b"{}", *times))
+        connection.execute(_OLD_TICKET, (action_hash, session, b"{}", b"{}", *times))
         connection.commit()
 
 
