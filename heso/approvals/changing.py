@@ -14,11 +14,12 @@ import orjson
 
 from heso.approvals.asking import seal_suspension
 from heso.approvals.deciding import Bench, end_of_asking, find_ticket
-from heso.approvals.roster import fix_terms
+from heso.approvals.errors import TooLate
+from heso.approvals.roster import check_may_decide, fix_terms
 from heso.approvals.terms import Terms, format_terms, parse_terms
 from heso.core.canonical import canonical_bytes
 from heso.core.chain import next_block
-from heso.core.encoding import Digest
+from heso.core.encoding import Digest, PublicKey
 from heso.core.errors import HesoError
 from heso.core.forms import is_standin
 from heso.core.hashing import digest
@@ -62,12 +63,26 @@ class ChangeRefused(HesoError):
 
 
 def seal_change(
-    heads: Heads, action_hash: Digest, change: Change, bench: Bench, at: Instant
+    heads: Heads,
+    action_hash: Digest,
+    change: Change,
+    bench: Bench,
+    at: Instant,
+    *,
+    by: PublicKey,
 ) -> Batch:
-    """Replace what waits by the same action with other values. It still has to be approved. Raises `ChangeRefused`."""
+    """Replace what waits by the same action with other values. It still has to be approved.
+
+    `by` is the key of whoever changes it, and has to be one that may decide it. Raises `ChangeRefused`, `TooLate` or
+    `MayNotDecide`.
+    """
     ticket = find_ticket(heads, action_hash)
     if ticket.state is not TicketState.SUSPENDED:
         raise ChangeRefused("it does not wait for people any more")
+    if at >= ticket.due:
+        raise TooLate(action_hash, format_instant(ticket.due))
+    terms = parse_terms(ticket.terms_json)
+    check_may_decide(by, ticket, terms, bench.policy, operator=bench.operator.public_key, at=at)
     content = ticket.content
     action: Any = content["action"]
     redaction: Any = content.get("redaction", {"markers": []})

@@ -9,7 +9,7 @@ import inspect
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import orjson
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -59,15 +59,31 @@ def rebuild_call(tool: RegisteredTool, ticket: Ticket, reveals: Reveals) -> Rebu
     try:
         fields = _real_fields(ticket, reveals)
         args, kwargs = _arguments(tool.name, tool.function, fields)
-        again, _ = snapshot_fields(Binder(tool.function).bind(args, dict(kwargs)))
+        bound = Binder(tool.function).bind(args, dict(kwargs))
+        again, _ = snapshot_fields(bound)
         if canonical_bytes(again) != canonical_bytes(fields):
             raise _Cannot("its arguments would not be the ones that were approved")
+        _refuse_other_host(tool, ticket, bound)
     except _Cannot as error:
         raise CannotResume(tool.name, ticket.action_hash, str(error)) from error.__cause__
     except (Unfit, TypeError, Malformed) as error:
         why = f"its arguments do not fit the tool ({type(error).__name__})"
         raise CannotResume(tool.name, ticket.action_hash, why) from error
     return Rebuilt(args, kwargs, fields)
+
+
+def _refuse_other_host(
+    tool: RegisteredTool, ticket: Ticket, arguments: Mapping[str, object]
+) -> None:
+    """Policy judged where the action was going when it was asked. A changed value, or changed code, may lead elsewhere."""
+    find, action = tool.target_host, cast("dict[str, object]", ticket.content["action"])
+    try:
+        host = find(arguments) if callable(find) else find
+    except Exception as error:
+        why = f"its target_host function failed ({type(error).__name__})"
+        raise _Cannot(why) from error
+    if host != action.get("target_host"):
+        raise _Cannot("it would go to another host than the one that was approved")
 
 
 def rebuild_arguments(

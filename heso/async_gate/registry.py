@@ -33,6 +33,9 @@ Probe = Callable[[str], Any]
 """Asked with the idempotency key (the action hash) whether the effect happened: `Done`, `NotDone` or `Unknown`. It may be
 a coroutine function."""
 
+TargetHost = str | Callable[[Mapping[str, Any]], str | None]
+"""Where the action goes: a host, or a function of the arguments by name."""
+
 Kind = Literal["function", "coroutine", "other"]
 
 
@@ -49,6 +52,7 @@ class RegisteredTool:
     is_idempotent: bool = False
     timeout_seconds: float | None = None
     retries: int = 0
+    target_host: TargetHost | None = None
 
 
 @dataclass(eq=False)

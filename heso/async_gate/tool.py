@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from heso.async_gate.binding import Binder
-from heso.async_gate.registry import Kind, Probe, RegisteredTool, register_tool
-from heso.async_gate.wrapping import Gated, TargetHost, dress, wrap
+from heso.async_gate.registry import (
+    Kind,
+    Probe,
+    RegisteredTool,
+    TargetHost,
+    register_tool,
+)
+from heso.async_gate.wrapping import Gated, dress, wrap
 from heso.core.receipt import Verb
 from heso.core.redaction import check_path
 
@@ -208,6 +214,7 @@ def _registered(
         is_idempotent=options.is_idempotent,
         timeout_seconds=options.timeout_seconds,
         retries=options.retries,
+        target_host=options.target_host,
     )
 
 

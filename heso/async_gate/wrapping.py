@@ -17,7 +17,7 @@ from heso.async_gate.errors import GateError
 from heso.async_gate.pipeline import Gate, Permit
 from heso.async_gate.recall import Caller, recall, recall_inline
 from heso.async_gate.recording import current_recorder
-from heso.async_gate.registry import RegisteredTool
+from heso.async_gate.registry import RegisteredTool, TargetHost
 from heso.async_gate.snapshot import snapshot_fields
 from heso.async_gate.stages import AlreadyAsked, Call
 from heso.core.canonical import canonical_bytes
@@ -25,9 +25,6 @@ from heso.core.receipt import Verb
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-TargetHost = str | Callable[[Mapping[str, Any]], str | None]
-"""Where the action goes: a host, or a function of the arguments by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

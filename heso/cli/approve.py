@@ -62,6 +62,6 @@ def run(options: argparse.Namespace) -> int:
 
     with open_project(options) as runtime:
         old = find_ticket(runtime, options.action)
-        changed = runtime.desk.change(old.action_hash, Change(values), vote)
+        changed = runtime.desk.change(old.action_hash, Change(values), vote, by=key.public_key)
     say(f"heso: {changed.action_hash[:12]} takes the place of {old.action_hash[:12]}")
     return report(changed)

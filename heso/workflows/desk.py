@@ -13,7 +13,7 @@ from heso.approvals.errors import NoSuchTicket
 from heso.approvals.running import Outcome, seal_lost, seal_outcome
 from heso.async_gate.pipeline import Gate
 from heso.core.approval import Vote
-from heso.core.encoding import Digest
+from heso.core.encoding import Digest, PublicKey
 from heso.core.instant import Instant
 from heso.core.ticket import Ticket, TicketState
 from heso.ports import Batch, Heads, Signer, Tickets
@@ -47,11 +47,19 @@ class Desk:
             action_hash, lambda heads: seal_vote(heads, action_hash, vote, self.bench, self._now())
         )
 
-    def change(self, action_hash: Digest, change: Change, vote: Callable[[Ticket], Vote]) -> Ticket:
-        """Approve with changes: a new action that names the old one; its ticket. Raises as `seal_change` does."""
+    def change(
+        self,
+        action_hash: Digest,
+        change: Change,
+        vote: Callable[[Ticket], Vote],
+        *,
+        by: PublicKey,
+    ) -> Ticket:
+        """Approve with changes, with the key `by`: a new action that names the old one; its ticket. Raises as
+        `seal_change` does."""
         made = self._change(
             action_hash,
-            lambda heads: seal_change(heads, action_hash, change, self.bench, self._now()),
+            lambda heads: seal_change(heads, action_hash, change, self.bench, self._now(), by=by),
         )
         new = made.replaced_by
         if new is None:
