@@ -15,7 +15,7 @@ from heso.core.hashing import digest
 from heso.core.instant import Instant, format_instant
 from heso.core.links import draft_completion
 from heso.core.receipt import ChainBlock, Json, seal_receipt
-from heso.core.ticket import Event, Ticket, TicketState
+from heso.core.ticket import Event, Ticket, TicketState, WrongState
 from heso.ports import Batch, Entry, Heads, Signer
 
 
@@ -45,9 +45,16 @@ def seal_claim(
     at: Instant,
     until: Instant,
     may_repeat: bool = False,
+    fence: int | None = None,
 ) -> Batch:
-    """Take an approved action to run it; with `may_repeat` also one in doubt. Raises `WrongState` or `TooLate`."""
+    """Take an approved action to run it; with `may_repeat` also one in doubt.
+
+    `fence` is the newest claim that whoever asks knows of: what a probe said is about that one. Raises `WrongState`,
+    `TooLate`, or `StaleClaim` when somebody has claimed it since.
+    """
     ticket = find_ticket(heads, action_hash)
+    if fence is not None and fence != ticket.fence:
+        raise StaleClaim(action_hash, fence, ticket.fence)
     if ticket.state is TicketState.IN_DOUBT and not may_repeat:
         ticket.after(Event.APPROVE)  # raises: what is in doubt is nobody's to claim
     claimed = ticket.after(Event.CLAIM, fence=ticket.fence + 1, owner=owner, due=until)
@@ -66,8 +73,12 @@ def seal_outcome(
     fence: int | None = None,
     is_delivered: bool = False,
 ) -> Batch:
-    """What came of it. `fence` None is a person's word; `is_delivered` when whoever called knows it already. Raises `WrongState`, or `StaleClaim` for an older claim."""
+    """What came of it. `fence` None is a person's word, or a probe's, which counts only where there is doubt;
+    `is_delivered` when whoever called knows it already. Raises `WrongState`, or `StaleClaim` for an older claim."""
     ticket = find_ticket(heads, action_hash)
+    if fence is None and ticket.state is not TicketState.IN_DOUBT:
+        event = Event.SUCCEED if isinstance(outcome, Succeeded) else Event.FAIL
+        raise WrongState(action_hash, ticket.state, event)
     if fence is not None and fence != ticket.fence:
         raise StaleClaim(action_hash, fence, ticket.fence)
     chain = next_block(ticket.lifecycle_session, heads.head(ticket.lifecycle_session))

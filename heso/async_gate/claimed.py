@@ -27,18 +27,16 @@ from heso.approvals.running import (
 from heso.async_gate.context import enter_action, leave_action
 from heso.async_gate.errors import InDoubtError
 from heso.async_gate.pipeline import Gate
+from heso.async_gate.scrubbing import hidden_texts, scrub, scrub_text
 from heso.async_gate.snapshot import Unfit, snapshot_fields
 from heso.core.canonical import canonical_bytes
 from heso.core.encoding import Digest
-from heso.core.errors import Malformed
 from heso.core.instant import SECOND, Instant
-from heso.core.redaction import Reveal, parse_sidecar
+from heso.core.redaction import parse_sidecar
 from heso.core.ticket import Event, Ticket, TicketState, WrongState
-from heso.ports import Batch, Heads, Seal
+from heso.ports import Batch, Heads
 
-HIDDEN = "[redacted]"
 _CUT_OFF = object()
-_SHORTEST_SECRET = 4
 _LONGEST_SAYING = 500
 
 
@@ -54,16 +52,21 @@ class Claim:
         return self.ticket.action_hash
 
 
-def claim_inline(gate: Gate, action_hash: Digest, *, may_repeat: bool = False) -> Claim:
-    """Raises `WrongState` when somebody else was faster, `TooLate` when the approval ran out."""
-    seal = _Claiming(gate, action_hash, may_repeat)
+def claim_inline(
+    gate: Gate, action_hash: Digest, *, may_repeat: bool = False, fence: int | None = None
+) -> Claim:
+    """Raises `WrongState` when somebody else was faster, `TooLate` when the approval ran out, `StaleClaim` when somebody
+    claimed it since it was seen with `fence`."""
+    seal = _Claiming(gate, action_hash, may_repeat, fence)
     started = time.monotonic()
     gate.ledger.append_inline(seal)
     return seal.claim(started)
 
 
-async def claim(gate: Gate, action_hash: Digest, *, may_repeat: bool = False) -> Claim:
-    seal = _Claiming(gate, action_hash, may_repeat)
+async def claim(
+    gate: Gate, action_hash: Digest, *, may_repeat: bool = False, fence: int | None = None
+) -> Claim:
+    seal = _Claiming(gate, action_hash, may_repeat, fence)
     started = time.monotonic()
     await gate.ledger.append(seal)
     return seal.claim(started)
@@ -80,12 +83,13 @@ def run_claimed_inline(
     except Exception as error:
         _record_failure(gate, claimed, error, is_delivered=is_delivered)
         raise
-    except BaseException:
-        gate.ledger.append_inline(_losing(claimed))
+    except BaseException as torn:
+        _lose(gate, claimed, torn)
         raise
     finally:
         leave_action(token)
-    _record(gate, claimed, _success(gate, claimed, result), is_delivered=is_delivered)
+    outcome = Succeeded(kept_result(gate, claimed.ticket, result))
+    _record(gate, claimed, outcome, is_delivered=is_delivered)
     return result
 
 
@@ -109,16 +113,18 @@ async def run_claimed(
     except Exception as error:
         _record_failure(gate, claimed, error, is_delivered=is_delivered)
         raise
-    except BaseException:
-        gate.ledger.append_inline(_losing(claimed))
+    except BaseException as torn:
+        _lose(gate, claimed, torn)
         raise
     finally:
         leave_action(token)
     if result is _CUT_OFF:
-        gate.ledger.append_inline(_losing(claimed))
         why = f"it did not return within {timeout_seconds:g} seconds"
-        raise InDoubtError(claimed.ticket.tool_name, claimed.action_hash, why)
-    _record(gate, claimed, _success(gate, claimed, result), is_delivered=is_delivered)
+        doubt = InDoubtError(claimed.ticket.tool_name, claimed.action_hash, why)
+        _lose(gate, claimed, doubt)
+        raise doubt
+    outcome = Succeeded(kept_result(gate, claimed.ticket, result))
+    _record(gate, claimed, outcome, is_delivered=is_delivered)
     return result
 
 
@@ -128,7 +134,7 @@ def result_json(result: object, hidden: Iterable[str] = ()) -> bytes:
         fields, _ = snapshot_fields({"result": result})
     except Unfit as unfit:
         fields = {"unfit": f"{'.'.join(unfit.path)} {unfit.why}"}
-    return canonical_bytes(_scrub(fields, tuple(hidden)))
+    return canonical_bytes(scrub(fields, tuple(hidden)))
 
 
 def read_result(kept: bytes | None) -> object:
@@ -143,6 +149,7 @@ class _Claiming:
     gate: Gate
     looks_up: Digest
     may_repeat: bool
+    fence: int | None
     taken: Ticket | None = None
 
     def __call__(self, heads: Heads) -> Batch:
@@ -154,6 +161,7 @@ class _Claiming:
             at=now,
             until=Instant(now + round(self.gate.lease_seconds * SECOND)),
             may_repeat=self.may_repeat,
+            fence=self.fence,
         )
         (self.taken,) = batch.tickets
         return batch
@@ -172,17 +180,34 @@ def _refuse_if_late(claimed: Claim) -> None:
         raise InDoubtError(claimed.ticket.tool_name, claimed.action_hash, why)
 
 
-def _success(gate: Gate, claimed: Claim, result: object) -> Outcome:
-    return Succeeded(result_json(result, _hidden_values(gate, claimed.ticket)))
+def kept_result(gate: Gate, ticket: Ticket, result: object) -> bytes:
+    """What is kept of an action's result, without its hidden values; nothing, when nobody can tell what they are."""
+    hidden = _hidden_values(gate, ticket)
+    if hidden is None:
+        return canonical_bytes({"unfit": "its hidden values are gone, so nothing of it is kept"})
+    return result_json(result, hidden)
 
 
 def _record_failure(gate: Gate, claimed: Claim, error: Exception, *, is_delivered: bool) -> None:
     hidden = _hidden_values(gate, claimed.ticket)
-    said = scrub_text(str(error), hidden)[:_LONGEST_SAYING]
+    said = "" if hidden is None else scrub_text(_words_of(error), hidden)[:_LONGEST_SAYING]
+    outcome = Raised(_storable(type(error).__name__), said)
     try:
-        _record(gate, claimed, Raised(type(error).__name__, said), is_delivered=is_delivered)
+        _record(gate, claimed, outcome, is_delivered=is_delivered)
     except InDoubtError as doubt:
         error.add_note(f"heso: {doubt}")  # the tool's own error is what the caller has to see
+
+
+def _words_of(error: Exception) -> str:
+    try:
+        return _storable(str(error))
+    except Exception:  # noqa: BLE001  # an error that cannot be written is an error all the same
+        return ""
+
+
+def _storable(text: str) -> str:
+    """The text with what is no Unicode written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _record(gate: Gate, claimed: Claim, outcome: Outcome, *, is_delivered: bool) -> None:
@@ -204,49 +229,22 @@ def _record(gate: Gate, claimed: Claim, outcome: Outcome, *, is_delivered: bool)
         raise InDoubtError(claimed.ticket.tool_name, claimed.action_hash, why) from error
 
 
-def _losing(claimed: Claim) -> Seal:
-    return lambda heads: seal_lost(heads, claimed.action_hash, claimed.ticket.fence)
+def _lose(gate: Gate, claimed: Claim, torn: BaseException) -> None:
+    """Nobody knows whether it happened. Where even that cannot be written, the claim's end will show it."""
+    try:
+        gate.ledger.append_inline(
+            lambda heads: seal_lost(heads, claimed.action_hash, claimed.ticket.fence)
+        )
+    except Exception as error:  # noqa: BLE001  # what tore the body out is what the caller has to see
+        torn.add_note(f"heso: {claimed.action_hash[:12]} could not be marked in doubt: {error}")
 
 
-def _hidden_values(gate: Gate, ticket: Ticket) -> tuple[str, ...]:
+def _hidden_values(gate: Gate, ticket: Ticket) -> tuple[str, ...] | None:
+    """None when there are some and they cannot be read."""
     if ticket.reveal_root is None:
         return ()
-    sidecar = gate.reveals.find(ticket.reveal_root)
     try:
-        reveals = () if sidecar is None else parse_sidecar(sidecar)
-    except Malformed:
-        return ()
-    return hidden_texts(reveals)
-
-
-def hidden_texts(reveals: Iterable[Reveal]) -> tuple[str, ...]:
-    """Every text of hidden values that is long enough to be told from others."""
-    return tuple(text for one in reveals for text in _texts(orjson.loads(one.value_json)))
-
-
-def _texts(value: object) -> Iterable[str]:
-    if isinstance(value, str):
-        if len(value) >= _SHORTEST_SECRET:
-            yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)
-
-
-def _scrub(value: object, hidden: tuple[str, ...]) -> object:
-    if not hidden:
-        return value
-    if isinstance(value, str):
-        return scrub_text(value, hidden)
-    if isinstance(value, dict):
-        return {scrub_text(key, hidden): _scrub(item, hidden) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_scrub(item, hidden) for item in value]
-    return value
-
-
-def scrub_text(text: str, hidden: tuple[str, ...]) -> str:
-    """The text without hidden values."""
-    for secret in hidden:
-        text = text.replace(secret, HIDDEN)
-    return text
+        sidecar = gate.reveals.find(ticket.reveal_root)
+        return None if sidecar is None else hidden_texts(parse_sidecar(sidecar))
+    except Exception:  # noqa: BLE001  # the action has run: whatever this is, its outcome has to be kept
+        return None

@@ -15,7 +15,9 @@ from heso.core.transparency import add_proof, write_proof
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("hash", nargs="?", metavar="HASH", help="the beginning of the receipt's hash")
+    parser.add_argument(
+        "hash", nargs="?", metavar="HASH", help="the beginning of the receipt's hash"
+    )
     parser.add_argument(
         "--receipt", action="store_true", help="the whole receipt with the proof in it"
     )

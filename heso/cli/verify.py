@@ -85,7 +85,7 @@ def _add_terms(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         action="append",
         default=[],
-        help="with --log: a base64 key that must have cosigned; may be repeated",
+        help="with --log: a base64 key whose cosignature counts; one of them must be there; may be repeated",
     )
     parser.add_argument(
         "--taxonomy",

@@ -155,7 +155,7 @@ def _claimed_hash(envelope: dict[str, Any]) -> Digest | None:
 def _examine(envelope: dict[str, Any], terms: Terms) -> Examined:
     content = envelope["content"]
     if terms.compat and content.get("kind", "action") != "action":
-        return _examine_link_as_reference(envelope)
+        return _examine_link_as_reference(envelope, terms)
     if envelope["alg"] != ENVELOPE_ALG:  # (2)
         raise Refused(Kind.WRONG_ALGORITHM, envelope["alg"][:_SHOWN], _if_link(content))
     if content["action_version"] != ACTION_VERSION:  # (3)
@@ -181,10 +181,14 @@ def _examine(envelope: dict[str, Any], terms: Terms) -> Examined:
     return Examined(verdict, envelope, signed.role == "decision")
 
 
-def _examine_link_as_reference(envelope: dict[str, Any]) -> Examined:
+def _examine_link_as_reference(envelope: dict[str, Any], terms: Terms) -> Examined:
+    """The reference's few checks; what the relying party pins holds all the same."""
     content = envelope["content"]
     canonical = _check_hash(content, _canonical_doubles)
     signed = check_link_as_reference(content, canonical, envelope["signatures"])
+    _check_pin(signed, terms.operator)
+    if terms.log is not None:
+        _check_log(envelope, terms.log)
     verdict = Verdict(
         kind=Kind.VALID,
         trust_level=signed.level,

@@ -126,14 +126,34 @@ def _texts(row: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
 def _make_hosts(row: Mapping[str, Any], where: str) -> Row:
     hosts = tuple(text.strip().lower() for text in _texts(row, "hosts", where))
     suffixes = tuple(text.strip().lower() for text in _texts(row, "host_suffixes", where))
+    _refuse_empty((*hosts, *suffixes), where)
     return HostSet(hosts=hosts, suffixes=suffixes)
 
 
 def _make_methods(row: Mapping[str, Any], where: str) -> Row:
     methods = tuple(text.upper() for text in _texts(row, "methods", where))
+    _refuse_empty(methods, where)
     if not set(methods) <= set(METHODS):
         raise BadTaxonomy("it names a method that is not known", where)
     return MethodSet(methods)
+
+
+def _make_globs(row: Mapping[str, Any], where: str) -> Row:
+    globs = _texts(row, "path_globs", where)
+    _refuse_empty(globs, where)
+    return PathGlob(globs)
+
+
+def _make_tokens(row: Mapping[str, Any], where: str) -> Row:
+    tokens = tuple(text.lower() for text in _texts(row, "tokens", where))
+    _refuse_empty(tokens, where)
+    return ArgvToken(tokens)
+
+
+def _refuse_empty(found: Sequence[str], where: str) -> None:
+    """A row that nothing can match says something else than it seems to."""
+    if not found:
+        raise BadTaxonomy("it names nothing", where)
 
 
 def _make_threshold(row: Mapping[str, Any], where: str) -> Row:
@@ -151,11 +171,11 @@ def _make_flag(row: Mapping[str, Any], where: str) -> Row:
 
 _ROWS: Mapping[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any], str], Row]]] = {
     "host_set": (("hosts", "host_suffixes"), _make_hosts),
-    "path_glob": (("path_globs",), lambda r, w: PathGlob(_texts(r, "path_globs", w))),
+    "path_glob": (("path_globs",), _make_globs),
     "method_set": (("methods",), _make_methods),
     "argv_token": (
         ("tokens",),
-        lambda r, w: ArgvToken(tuple(text.lower() for text in _texts(r, "tokens", w))),
+        _make_tokens,
     ),
     "row_threshold": (("threshold",), _make_threshold),
     "fact_flag": (("flag",), _make_flag),

@@ -24,11 +24,9 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from heso.async_gate.claimed import (
     claim_inline,
-    hidden_texts,
     read_result,
     result_json,
     run_claimed_inline,
-    scrub_text,
 )
 from heso.async_gate.errors import (
     BlockedError,
@@ -44,6 +42,7 @@ from heso.async_gate.rebuilding import CannotResume, rebuild_call
 from heso.async_gate.recall import deliver, read_ticket
 from heso.async_gate.recording import acting, recording
 from heso.async_gate.registry import Done, NoSuchTool, NotDone, RegisteredTool
+from heso.async_gate.scrubbing import hidden_texts, scrub_text
 from heso.async_gate.snapshot import snapshot_fields
 from heso.async_gate.stages import Call, Evaluated
 from heso.core.canonical import canonical_bytes

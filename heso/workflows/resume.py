@@ -15,9 +15,9 @@ from typing import Any, assert_never
 
 from anyio import CancelScope, current_time, sleep, to_thread
 
-from heso.approvals.errors import TooLate
+from heso.approvals.errors import StaleClaim, TooLate
 from heso.approvals.running import Succeeded
-from heso.async_gate.claimed import claim, result_json, run_claimed, run_claimed_inline
+from heso.async_gate.claimed import claim, kept_result, run_claimed, run_claimed_inline
 from heso.async_gate.errors import BlockedError
 from heso.async_gate.rebuilding import Rebuilt, rebuild_call
 from heso.async_gate.recall import deliver, read_ticket, tell
@@ -111,8 +111,10 @@ async def _claim_and_run(
 ) -> tuple[bool, Any]:
     with CancelScope(shield=True):  # never between the claim and the outcome
         try:
-            claimed = await claim(desk.gate, ticket.action_hash, may_repeat=may_repeat)
-        except (WrongState, TooLate):
+            claimed = await claim(
+                desk.gate, ticket.action_hash, may_repeat=may_repeat, fence=ticket.fence
+            )
+        except (WrongState, TooLate, StaleClaim):
             return False, None  # somebody was faster, or it is over: look again
         if tool.kind == "coroutine":
             result = await run_claimed(
@@ -158,7 +160,7 @@ async def _clear_doubt(desk: Desk, ticket: Ticket, *, is_delivered: bool) -> tup
     match answer:
         case Done(result=result):
             try:
-                desk.settle(ticket.action_hash, Succeeded(result_json(result)))
+                desk.settle(ticket.action_hash, Succeeded(kept_result(desk.gate, ticket, result)))
             except WrongState:
                 return False, None
             return False, None  # the stored result is told next
