@@ -121,7 +121,10 @@ def read_ticket(gate: Gate, action_hash: Digest) -> Ticket:
 
 
 def deliver(gate: Gate, ticket: Ticket) -> Any:
-    """The stored result, or an error that says what became of it; an end is marked as told first."""
+    """The stored result, or an error that says what became of it; an end is marked as told first. What is over is over,
+    also where nobody has carried out its deadline yet."""
+    if ticket.state in _BOUNDED and ticket.due <= gate.clock.now():
+        raise ExpiredError(ticket.tool_name, ticket.action_hash)
     if ticket.state in _ENDS and not ticket.is_delivered:
 
         def seal(heads: Heads) -> Batch:
@@ -139,6 +142,7 @@ def tell(ticket: Ticket) -> Any:
     raise _as_error(ticket)
 
 
+_BOUNDED = (TicketState.SUSPENDED, TicketState.APPROVED)
 _ENDS = frozenset(
     {
         TicketState.DONE,
@@ -185,8 +189,7 @@ def _taken_up(gate: Gate, asked: AlreadyAsked) -> Ticket:
     if not _has_same_values(gate, asked.ticket, asked.evaluated):
         gate.ask_anew(asked.evaluated)
     ticket = read_ticket(gate, asked.ticket.action_hash)
-    is_open = ticket.state in (TicketState.SUSPENDED, TicketState.APPROVED)
-    if is_open and ticket.due <= gate.clock.now() and gate.look_at is not None:
+    if ticket.state in _BOUNDED and ticket.due <= gate.clock.now() and gate.look_at is not None:
         return gate.look_at(ticket.action_hash)
     return ticket
 

@@ -93,6 +93,7 @@ class AlreadyAsked(Exception):
     """This very call was asked before, and its end was told to nobody. Nothing was written."""
 
     def __init__(self, ticket: Ticket, evaluated: "Evaluated") -> None:
+        super().__init__(ticket.action_hash)
         self.ticket = ticket
         self.evaluated = evaluated
 

@@ -118,10 +118,13 @@ def _wrap_function(function: Callable[..., Any], gated: Gated) -> Callable[..., 
         if recorder is not None:
             body = functools.partial(function, *args, **kwargs)
             return recorder.run_tool_inline(gated.as_step(), call, body)
+        permit: Permit | AlreadyAsked
         try:
             permit = gate.admit_inline(call)
         except AlreadyAsked as asked:
-            return recall_inline(gate, asked, Caller(function, args, kwargs, call.fields))
+            permit = asked
+        if isinstance(permit, AlreadyAsked):  # out here: what comes of it is no error's consequence
+            return recall_inline(gate, permit, Caller(function, args, kwargs, call.fields))
         gated.refuse_if_changed(permit, call)
         token = enter_action(permit.action_hash)
         try:
@@ -140,16 +143,15 @@ def _wrap_coroutine(function: Callable[..., Awaitable[Any]], gated: Gated) -> Ca
         if recorder is not None:
             body = functools.partial(function, *args, **kwargs)
             return await recorder.run_tool(gated.as_step(), call, body)
+        permit: Permit | AlreadyAsked
         try:
             permit = await gate.admit(call)
         except AlreadyAsked as asked:
+            permit = asked
+        if isinstance(permit, AlreadyAsked):
             caller = Caller(function, args, kwargs, call.fields)
-            return await recall(
-                gate,
-                asked,
-                caller,
-                timeout_seconds=gated.registered.timeout_seconds if gated.registered else None,
-            )
+            limit = gated.registered.timeout_seconds if gated.registered else None
+            return await recall(gate, permit, caller, timeout_seconds=limit)
         gated.refuse_if_changed(permit, call)
         token = enter_action(permit.action_hash)
         try:
