@@ -9,10 +9,11 @@ import inspect
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, cast, get_type_hints
 
 import orjson
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 
 from heso.async_gate.binding import Binder
 from heso.async_gate.registry import RegisteredTool
@@ -26,6 +27,7 @@ from heso.core.redaction import Reveal, check_reveals, parse_sidecar
 from heso.core.ticket import Ticket
 from heso.ports import Reveals
 
+_UNKNOWN = object()
 _LENIENT = ConfigDict(arbitrary_types_allowed=True)
 
 
@@ -174,23 +176,36 @@ def _arguments(
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations by parameter, each evaluated for itself when not all of them can be."""
     try:
         return get_type_hints(function, include_extras=True)
-    except Exception:  # noqa: BLE001  # annotations that do not evaluate say nothing
-        return {}
+    except Exception:  # noqa: BLE001  # a name that is only imported for type checkers
+        return {name: _hint(function, name) for name in getattr(function, "__annotations__", {})}
+
+
+def _hint(function: Callable[..., Any], name: str) -> Any:
+    alone = SimpleNamespace(__annotations__={name: function.__annotations__[name]})
+    names = getattr(function, "__globals__", {})
+    try:
+        return get_type_hints(alone, globalns=names, include_extras=True)[name]
+    except Exception:  # noqa: BLE001
+        return _UNKNOWN
 
 
 def _value(tool: str, name: str, value: object, hint: Any) -> Any:
     plain = _decoded(name, value)
     if hint is None or hint is Any or hint is inspect.Parameter.empty:
         return plain
+    if hint is _UNKNOWN:
+        why = f"the annotation of {name!r} does not evaluate here: import its type at run time"
+        raise _Cannot(why)
     try:
         return _adapter(hint).validate_python(plain)
-    except ValidationError as error:
-        why = f"the argument {name!r} is not what {tool} takes now"
-        raise _Cannot(why) from error
     except PydanticUserError as error:
         why = f"the argument {name!r} is of a type that no checkpoint can hold"
+        raise _Cannot(why) from error
+    except Exception as error:  # a validator of the type's own may raise whatever it likes
+        why = f"the argument {name!r} is not what {tool} takes now"
         raise _Cannot(why) from error
 
 
