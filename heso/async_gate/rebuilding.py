@@ -22,7 +22,8 @@ from heso.core.canonical import canonical_bytes
 from heso.core.encoding import Digest
 from heso.core.errors import HesoError, Malformed
 from heso.core.forms import BYTES, CALLABLE, OBJECT
-from heso.core.receipt import Json
+from heso.core.hashing import digest
+from heso.core.receipt import Json, canonical_content
 from heso.core.redaction import Reveal, check_reveals, parse_sidecar
 from heso.core.ticket import Ticket
 from heso.ports import Reveals
@@ -112,6 +113,7 @@ def approved_fields(ticket: Ticket, reveals: Reveals) -> dict[str, object]:
 
 def _real_fields(ticket: Ticket, reveals: Reveals) -> dict[str, object]:
     content = ticket.content
+    _refuse_edited(content, ticket.action_hash)
     action: Any = content["action"]
     if "redaction" not in content:
         shown: dict[str, object] = action["fields"]
@@ -124,6 +126,13 @@ def _real_fields(ticket: Ticket, reveals: Reveals) -> dict[str, object]:
     for reveal in opened:
         _put(fields, reveal.field_path, orjson.loads(reveal.value_json))
     return fields
+
+
+def _refuse_edited(content: Json, action_hash: Digest) -> None:
+    """What is run from are the very bytes that were signed, asked about and approved under this hash."""
+    unhashed = {key: value for key, value in content.items() if key != "action_hash"}
+    if digest(canonical_content(unhashed)) != action_hash:
+        raise _Cannot("it was changed after it was asked about")
 
 
 def _opened(content: Json, sidecar: bytes) -> tuple[Reveal, ...]:
