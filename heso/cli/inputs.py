@@ -11,9 +11,7 @@ from typing import BinaryIO
 
 from heso.core.encoding import PublicKey
 from heso.core.errors import Malformed
-from heso.core.note import parse_note_key
 from heso.core.strict_json import MAX_BYTES, split_array
-from heso.core.transparency import PinnedLog
 from heso.core.verify import Terms
 
 _MAX_FILE = 4 * 1024 * 1024  # more than any receipt; the reader says how much is too much
@@ -29,6 +27,9 @@ def read_terms(options: argparse.Namespace) -> Terms:
     operator = None if options.operator is None else PublicKey(options.operator)
     log = None
     if options.log is not None:
+        from heso.core.note import parse_note_key  # noqa: PLC0415  # only who pins a log pays
+        from heso.core.transparency import PinnedLog  # noqa: PLC0415
+
         key = parse_note_key(options.log)
         witnesses = frozenset(PublicKey(witness) for witness in options.witness)
         log = PinnedLog(origin=key.name, key=key.public_key, witnesses=witnesses, is_required=True)

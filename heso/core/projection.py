@@ -10,7 +10,6 @@ Not imitated: typed objects written as arrays, and enumerations written as `{"L0
 nobody writes them.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from typing import assert_never
@@ -33,6 +32,8 @@ class Pairs:
 
 def project_json(data: bytes, shape: Shape, *, what: str) -> object:
     """The value of a JSON text, reduced to what `shape` knows. Raises `Malformed`."""
+    import json  # noqa: PLC0415  # only compat reads like this, and a cold start counts in milliseconds
+
     parse_any_json(data, what=what)  # the text itself is sound
     try:
         value = json.loads(

@@ -24,7 +24,7 @@ signature.
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heso.core.canonical import canonical_bytes
 from heso.core.domains import ACTION_VERSION, ENVELOPE_ALG
@@ -48,8 +48,10 @@ from heso.core.signatures import (
 from heso.core.strict_json import parse_json
 from heso.core.strictness import StricterRule
 from heso.core.time_anchor import AnchorRefused, ReadsTokens, anchor_hash, check_anchor
-from heso.core.transparency import PinnedLog, TransparencyRefused, check_transparency
 from heso.core.verdict import Kind, Refused, Verdict
+
+if TYPE_CHECKING:
+    from heso.core.transparency import PinnedLog
 
 _SHOWN = 80  # how much of a foreign text a detail repeats
 
@@ -76,7 +78,7 @@ class Terms:
 
     operator: PublicKey | None = None
     time: ReadsTokens | None = None
-    log: PinnedLog | None = None
+    log: "PinnedLog | None" = None
     compat: bool = False
 
 
@@ -88,7 +90,7 @@ def verify_receipt(
     *,
     operator: PublicKey | None = None,
     time: ReadsTokens | None = None,
-    log: PinnedLog | None = None,
+    log: "PinnedLog | None" = None,
     compat: bool = False,
 ) -> Verdict:
     """The verdict on the JSON text of one receipt.
@@ -267,7 +269,10 @@ def _check_mandate(action: Content, rule: StricterRule | None) -> None:
         raise Refused(Kind.MANDATE_REJECTED, mandate["verdict"], rule)
 
 
-def _check_log(envelope: dict[str, Any], log: PinnedLog) -> None:
+def _check_log(envelope: dict[str, Any], log: "PinnedLog") -> None:
+    # Only who pins a log pays for the tree and its notes: `heso verify` starts for every receipt anew.
+    from heso.core.transparency import TransparencyRefused, check_transparency  # noqa: PLC0415
+
     try:
         found = check_transparency(envelope, log)
     except TransparencyRefused as refused:
