@@ -1,8 +1,10 @@
 """The commands and their arguments."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
 from typing import NoReturn
@@ -38,6 +40,21 @@ COMMANDS = {
 }
 
 
+class _Formatter(argparse.HelpFormatter):
+    """argparse makes a formatter for every argument it is told of, and without a width it asks a slow module for one."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_width())
+
+
+@lru_cache(maxsize=1)
+def _width() -> int:
+    try:
+        return max(40, os.get_terminal_size(sys.stdout.fileno()).columns - 2)
+    except (OSError, ValueError, AttributeError):
+        return 98
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse with the exit code of sysexits.h for wrong usage, and errors in this program's form."""
 
@@ -48,6 +65,7 @@ class _Parser(argparse.ArgumentParser):
 def parse_arguments(arguments: Sequence[str]) -> Command:
     """The command that `arguments` ask for, ready to run. Exits with 64 when they ask for none."""
     top = _Parser(
+        formatter_class=_Formatter,
         prog="heso",
         description="Gate, sign and prove every action an AI agent takes.",
         epilog="heso COMMAND --help tells more about each.",
@@ -58,7 +76,10 @@ def parse_arguments(arguments: Sequence[str]) -> Command:
     wanted = next((word for word in arguments if not word.startswith("-")), "")
     for name, summary in COMMANDS.items():
         parser = commands.add_parser(
-            name, help=summary, description=summary[0].upper() + summary[1:] + "."
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            formatter_class=_Formatter,
         )
         if name == wanted:
             _module(name).add_arguments(parser)
