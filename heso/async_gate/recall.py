@@ -8,6 +8,7 @@ here; when somebody else ran it the call gets the stored result. The call after 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -71,13 +72,14 @@ async def recall(
     gate: Gate, asked: AlreadyAsked, caller: Caller, *, timeout_seconds: float | None = None
 ) -> Any:
     """`recall_inline` for a coroutine function."""
-    from anyio import CancelScope  # noqa: PLC0415  # only approved actions need it; it is slow to import
+    from heso.async_gate.shielding import finish  # noqa: PLC0415  # only approved actions need it; it loads anyio
 
     ticket = _taken_up(gate, asked)
     if ticket.state is not TicketState.APPROVED:
         return deliver(gate, ticket)
     body = _approved_body(gate, ticket, caller)
-    with CancelScope(shield=True):
+
+    async def run() -> Any:
         try:
             claimed = await claim(gate, ticket.action_hash)
         except (WrongState, TooLate):
@@ -85,6 +87,8 @@ async def recall(
         return await run_claimed(
             gate, claimed, body, is_delivered=True, timeout_seconds=timeout_seconds
         )
+
+    return await finish(run, lambda: keep_for_later(gate, ticket.action_hash))
 
 
 def _approved_body(gate: Gate, ticket: Ticket, caller: Caller) -> Callable[[], Any]:
@@ -133,6 +137,18 @@ def deliver(gate: Gate, ticket: Ticket) -> Any:
 
         gate.ledger.append_inline(seal)
     return tell(ticket)
+
+
+def keep_for_later(gate: Gate, action_hash: Digest) -> None:
+    """Whoever was to be told is gone: the next call gets it, instead of asking for the same thing again."""
+
+    def seal(heads: Heads) -> Batch:
+        now = heads.ticket(action_hash)
+        is_told = now is not None and now.state in _ENDS and now.is_delivered
+        return Batch((), (replace(now, is_delivered=False),) if now and is_told else ())
+
+    with suppress(Exception):  # a caller that was cancelled is told of nothing else
+        gate.ledger.append_inline(seal)
 
 
 def tell(ticket: Ticket) -> Any:

@@ -20,8 +20,9 @@ from heso.approvals.running import Succeeded
 from heso.async_gate.claimed import claim, kept_result, run_claimed, run_claimed_inline
 from heso.async_gate.errors import BlockedError
 from heso.async_gate.rebuilding import Rebuilt, rebuild_call
-from heso.async_gate.recall import deliver, read_ticket, tell
+from heso.async_gate.recall import deliver, keep_for_later, read_ticket, tell
 from heso.async_gate.registry import Done, NotDone, RegisteredTool, Unknown, find_tool
+from heso.async_gate.shielding import finish
 from heso.core.encoding import Digest
 from heso.core.receipt import Action, Verb
 from heso.core.ticket import Ticket, TicketState, WrongState
@@ -109,7 +110,7 @@ async def _claim_and_run(
     is_delivered: bool,
     may_repeat: bool = False,
 ) -> tuple[bool, Any]:
-    with CancelScope(shield=True):  # never between the claim and the outcome
+    async def run() -> tuple[bool, Any]:
         try:
             claimed = await claim(
                 desk.gate, ticket.action_hash, may_repeat=may_repeat, fence=ticket.fence
@@ -117,23 +118,24 @@ async def _claim_and_run(
         except (WrongState, TooLate, StaleClaim):
             return False, None  # somebody was faster, or it is over: look again
         if tool.kind == "coroutine":
-            result = await run_claimed(
+            return True, await run_claimed(
                 desk.gate,
                 claimed,
                 lambda: tool.function(*rebuilt.args, **rebuilt.kwargs),
                 is_delivered=is_delivered,
                 timeout_seconds=tool.timeout_seconds,
             )
-        else:
-            result = await to_thread.run_sync(
-                lambda: run_claimed_inline(
-                    desk.gate,
-                    claimed,
-                    lambda: tool.function(*rebuilt.args, **rebuilt.kwargs),
-                    is_delivered=is_delivered,
-                )
+        return True, await to_thread.run_sync(
+            lambda: run_claimed_inline(
+                desk.gate,
+                claimed,
+                lambda: tool.function(*rebuilt.args, **rebuilt.kwargs),
+                is_delivered=is_delivered,
             )
-    return True, result
+        )
+
+    # Never torn between the claim and the outcome.
+    return await finish(run, lambda: keep_for_later(desk.gate, ticket.action_hash))
 
 
 def _refuse_what_is_denied_now(desk: Desk, ticket: Ticket, rebuilt: Rebuilt) -> None:
