@@ -18,6 +18,7 @@ from anyio import CancelScope, current_time, sleep, to_thread
 from heso.approvals.errors import StaleClaim, TooLate
 from heso.approvals.running import Succeeded
 from heso.async_gate.claimed import claim, kept_result, run_claimed, run_claimed_inline
+from heso.async_gate.context import step
 from heso.async_gate.errors import BlockedError
 from heso.async_gate.rebuilding import Rebuilt, rebuild_call
 from heso.async_gate.recall import deliver, keep_for_later, read_ticket, tell
@@ -134,8 +135,14 @@ async def _claim_and_run(
             )
         )
 
-    # Never torn between the claim and the outcome.
-    return await finish(run, lambda: keep_for_later(desk.gate, ticket.action_hash))
+    # What the body calls is called in the names that it was asked in, wherever this is; and nothing tears it between the
+    # claim and the outcome.
+    with step(
+        workflow=ticket.workflow or None,
+        account=ticket.account or None,
+        session=ticket.session_id or None,
+    ):
+        return await finish(run, lambda: keep_for_later(desk.gate, ticket.action_hash))
 
 
 def _refuse_what_is_denied_now(desk: Desk, ticket: Ticket, rebuilt: Rebuilt) -> None:
