@@ -1,9 +1,9 @@
 """A process that is stopped between claim and effect, or in the middle of the effect: `python -m tests.kill.zombie ROOT
 HASH before|inside`. Prints how it ended."""
 
-import os
 import signal
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from heso.workflows.resume import resume
 
 
 def stop() -> None:
-    """Stand still until somebody says go on."""
-    os.kill(os.getpid(), signal.SIGSTOP)
+    """Stand still until somebody says go on: this very thread, and all others with it. A signal to the process may be
+    taken by another thread, and this one would run on for a while, into a commit."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 class StopsAfterClaim:
