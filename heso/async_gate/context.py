@@ -23,9 +23,8 @@ class Step:
 _NOWHERE = Step()
 _step: ContextVar[Step] = ContextVar("heso_step", default=_NOWHERE)
 _action: ContextVar[Digest | None] = ContextVar("heso_action", default=None)
-
-
-_key: ContextVar[str | None] = ContextVar("heso_key", default=None)
+_key: ContextVar[tuple[Digest, str] | None] = ContextVar("heso_key", default=None)
+"""An action whose attempts share a key, and the key. What is called inside its body is another action."""
 
 
 def current_step() -> Step:
@@ -42,13 +41,14 @@ def current_idempotency_key() -> str | None:
 
     It is the same for every attempt of one approved action, and of one step of a run. Elsewhere None.
     """
-    return _key.get() or _action.get()
+    action, keyed_action = _action.get(), _key.get()
+    return action if keyed_action is None or keyed_action[0] != action else keyed_action[1]
 
 
 @contextmanager
 def keyed(action_hash: Digest, key: str) -> Iterator[None]:
     """Inside is the body of an action whose attempts share a key of their own."""
-    tokens = _action.set(action_hash), _key.set(key)
+    tokens = _action.set(action_hash), _key.set((action_hash, key))
     try:
         yield
     finally:
