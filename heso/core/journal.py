@@ -21,6 +21,15 @@ from heso.core.errors import HesoError
 from heso.core.instant import Instant
 
 RunId = NewType("RunId", str)
+LONGEST_ID = 200
+"""How many characters a run's id, or a name in it, may have."""
+
+
+def check_name(name: str, what: str) -> str:
+    """The name. Raises `ValueError` for one that is empty, long, or has what does not print."""
+    if not name or len(name) > LONGEST_ID or not name.isprintable():
+        raise ValueError(f"{what} is a text of at most {LONGEST_ID} printable characters")
+    return name
 
 
 class RunState(StrEnum):
@@ -106,6 +115,11 @@ class Run:
         if state is None:
             raise WrongRunState(self.id, self.state, event)
         return replace(self, state=state, **changes)
+
+
+def awaited_by(run: Run) -> tuple[str, ...]:
+    """What lets a run go on besides its time. One that does not wait is woken by nothing."""
+    return tuple(run.waiting_for.splitlines()) if run.state is RunState.WAITING else ()
 
 
 class StepState(StrEnum):

@@ -88,7 +88,7 @@ STEPS: Mapping[tuple[TicketState, Event], TicketState] = MappingProxyType(
 )
 OPEN_STATES = (_S.SUSPENDED, _S.APPROVED, _S.RUNNING, _S.IN_DOUBT)
 """States that something can still happen to."""
-UNDECIDED = frozenset({_S.SUSPENDED, _S.IN_DOUBT})
+UNDECIDED = frozenset({_S.SUSPENDED, _S.RUNNING, _S.IN_DOUBT})
 """States in which whoever waits for an action waits on."""
 
 

@@ -13,7 +13,7 @@ import aiosqlite
 from anyio import CancelScope
 
 from heso.core.instant import Instant
-from heso.core.journal import JournalStep, Run, RunId, RunState, Signal, StepState
+from heso.core.journal import JournalStep, Run, RunId, RunState, Signal, StepState, awaited_by
 from heso.ports import Batch
 
 _RUN = tuple(column.name for column in fields(Run))
@@ -43,12 +43,12 @@ _RUNNING = f"""SELECT {_RUN_COLUMNS} FROM run WHERE {_OPEN} AND state = 'running
 _MOVABLE = f"""SELECT {_RUN_COLUMNS} FROM run WHERE {_OPEN} AND state = 'ready'
     UNION SELECT {_RUN_COLUMNS} FROM run WHERE {_OPEN} AND state = 'waiting' AND due <= :now
     UNION SELECT {_RUN_COLUMNS} FROM awaited JOIN ticket ON ticket.action_hash = awaited.what
-        JOIN run ON run.id = awaited.run WHERE ticket.state NOT IN ('suspended', 'in_doubt')
+        JOIN run ON run.id = awaited.run WHERE ticket.state NOT IN ('suspended', 'in_doubt', 'running')
     UNION SELECT {_RUN_COLUMNS} FROM signal JOIN awaited ON awaited.what = 'signal:' || signal.name
         AND awaited.run = signal.run JOIN run ON run.id = awaited.run WHERE signal.is_taken = 0
     UNION SELECT {_RUN_COLUMNS} FROM awaited JOIN run AS child ON child.id = substr(awaited.what, 5)
         JOIN run ON run.id = awaited.run
-        WHERE awaited.what LIKE 'run:%' AND child.state IN ('done', 'failed', 'cancelled')
+        WHERE awaited.what >= 'run:' AND awaited.what < 'run;' AND child.state IN ('done', 'failed', 'cancelled')
     LIMIT :limit"""  # noqa: S608  # constants
 
 
@@ -59,7 +59,7 @@ def write_journal(batch: Batch, connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM awaited WHERE run = ?", (run.id,))
         connection.executemany(
             "INSERT OR IGNORE INTO awaited (what, run) VALUES (?, ?)",
-            [(what, run.id) for what in run.waiting_for.splitlines()],
+            [(what, run.id) for what in awaited_by(run)],
         )
     if batch.replaces_steps_of is not None:
         connection.execute("DELETE FROM step WHERE run = ?", (batch.replaces_steps_of,))
