@@ -4,11 +4,11 @@ from typing import Any
 
 from heso.approvals.errors import NoSuchTicket
 from heso.async_gate.recall import read_ticket
-from heso.async_gate.snapshot import snapshot_fields
 from heso.core.encoding import Digest, is_digest
 from heso.core.journal import Run, RunId
 from heso.runtime import started_runtime
 from heso.workflows.defining import Workflow
+from heso.workflows.recorder import frozen
 from heso.workflows.resume import resume as resume_action
 from heso.workflows.resume import wait as wait_for_action
 from heso.workflows.standing import Standing, standing_of
@@ -56,9 +56,9 @@ async def start(workflow: Workflow, /, *args: Any, id: str, **kwargs: Any) -> Ru
     """Start a run, or find the one of this id, and go on with it as far as it goes now; the run as it is then.
 
     The same id is the same run, in every process: starting it again does no step again. Raises `RunConflict` when the id
-    belongs to a run of something else.
+    belongs to a run of something else, `CaptureError` when an argument has no JSON form.
     """
-    fields, _ = snapshot_fields(workflow.binder.bind(args, kwargs))
+    fields = frozen(workflow.name, workflow.binder.bind(args, kwargs))
     return await started_runtime(workflow.name).driver.start(workflow, fields, RunId(id))
 
 

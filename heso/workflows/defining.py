@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from heso.async_gate.binding import Binder
+from heso.async_gate.recording import current_recorder
 from heso.core.errors import HesoError
-from heso.core.journal import JournalStep
+from heso.core.journal import JournalStep, check_name
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,7 +43,7 @@ class Workflow:
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Inside a run: a child run, whose result this is. Elsewhere a `TypeError`: start it with `heso.start`."""
         parent = _parent.get()
-        if parent is None:
+        if parent is None or current_recorder() is None:  # as inside a tool's body
             raise TypeError(f"start it with heso.start({self.name}, ..., id=...)")
         return await parent.run_child(self, args, kwargs)
 
@@ -85,8 +86,9 @@ def workflow(
         if not inspect.iscoroutinefunction(function):
             raise TypeError("a workflow is a coroutine function: async def")
         binder = Binder(function)
+        own = function.__qualname__.rpartition("<locals>.")[2]
         defined = Workflow(
-            name=name or function.__qualname__.rpartition("<locals>.")[2],
+            name=check_name(name or own, "a workflow's name"),
             version=version,
             function=function,
             binder=binder,
@@ -123,15 +125,16 @@ def is_defined(name: str) -> bool:
 
 def find_path(name: str, version: int) -> tuple[Workflow, Sequence[Migration]]:
     """The workflow that a run of `version` goes on with, and the migrations on the way. Raises `NoSuchWorkflow`."""
-    way: list[Migration] = []
-    now = version
-    while (name, now) not in _workflows:
-        steps = [key for key in _migrations if key[:2] == (name, now) and key[2] > now]
-        if not steps:
-            raise NoSuchWorkflow(name, version)
-        way.append(_migrations[steps[0]])
-        now = steps[0][2]
-    return _workflows[name, now], way
+    tried: list[tuple[int, tuple[Migration, ...]]] = [(version, ())]
+    for now, way in tried:  # grows while it is gone through: the fewest hops come first
+        if (name, now) in _workflows:
+            return _workflows[name, now], way
+        tried += [
+            (after, (*way, migration))
+            for (of, before, after), migration in _migrations.items()
+            if (of, before) == (name, now) and after > now
+        ]
+    raise NoSuchWorkflow(name, version)
 
 
 def defined_workflows() -> Mapping[tuple[str, int], Workflow]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from heso.core.errors import HesoError
 from heso.core.journal import Run, RunId
-from heso.ports import Heads
+from heso.ports import Batch, Heads, Ledger, Seal
+from heso.workflows.unwinding import NotOurs
 
 
 @dataclass(eq=False)
@@ -18,8 +19,8 @@ class NoSuchRun(HesoError):
         return f"no run {self.run!r} in this project"
 
 
-class NotOurs(BaseException):
-    """Somebody else drives the run now, or it was cancelled. Not an `Exception`: a workflow must not go on."""
+class FenceLost(Exception):
+    """Said inside a seal, where nothing but an `Exception` is one caller's own: `NotOurs` to whoever asked."""
 
 
 def find_run(heads: Heads, run: RunId) -> Run:
@@ -31,8 +32,21 @@ def find_run(heads: Heads, run: RunId) -> Run:
 
 
 def check_fence(heads: Heads, run: Run) -> Run:
-    """The run as it is now. Raises `NotOurs` unless it still runs under this fence."""
+    """The run as it is now, in a seal. Raises `FenceLost` unless it still runs under this fence."""
     now = find_run(heads, run.id)
     if (now.state, now.fence) != (run.state, run.fence):
-        raise NotOurs
+        raise FenceLost
     return now
+
+
+def append_if_ours(ledger: Ledger, run: Run, seal: Seal) -> None:
+    """Append what `seal` makes. Raises `NotOurs`, and nothing is written, unless the run still runs under this fence."""
+
+    def checked(heads: Heads) -> Batch:
+        check_fence(heads, run)
+        return seal(heads)
+
+    try:
+        ledger.append_inline(checked)
+    except FenceLost:
+        raise NotOurs from None

@@ -9,60 +9,54 @@
 Rule 1: a value that comes out of a step is its JSON form, read as the tool's annotation says, the first time as well: so
         that code cannot behave differently when it goes on later.
 Rule 2: the same key with other inputs means that the code changed: the run is parked, and nothing is executed.
+Rule 3: our own trouble (a full disk, a busy ledger) is no end of a step. The run leaves, and goes on later.
 """
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, NoReturn
 
-import orjson
-from anyio import CancelScope, sleep
-from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from anyio import sleep
 
-from heso.async_gate.claimed import (
-    claim_inline,
-    read_result,
-    result_json,
-    run_claimed_inline,
-)
+from heso.async_gate.claimed import result_json
 from heso.async_gate.errors import (
     BlockedError,
+    CaptureError,
     ExpiredError,
-    InDoubtError,
+    GateError,
     RejectedError,
     SuspendedError,
     ToolFailedError,
     WithdrawnError,
 )
 from heso.async_gate.pipeline import Note
-from heso.async_gate.rebuilding import CannotResume, rebuild_call
 from heso.async_gate.recall import deliver, read_ticket
-from heso.async_gate.recording import acting, recording
-from heso.async_gate.registry import Done, NoSuchTool, NotDone, RegisteredTool
-from heso.async_gate.scrubbing import hidden_texts, scrub_text
-from heso.async_gate.snapshot import snapshot_fields
+from heso.async_gate.recording import acting, current_recorder, recording
+from heso.async_gate.registry import Done, NotDone, RegisteredTool
+from heso.async_gate.scrubbing import hidden_texts
+from heso.async_gate.shielding import finish
+from heso.async_gate.snapshot import Unfit, snapshot_fields
 from heso.async_gate.stages import Call, Evaluated
 from heso.core.canonical import canonical_bytes
 from heso.core.encoding import Digest
 from heso.core.hashing import digest
-from heso.core.journal import JournalStep, Run, RunId, StepState
+from heso.core.journal import LONGEST_ID, JournalStep, Run, RunId, StepState
+from heso.core.redaction import redact_fields
 from heso.core.ticket import Ticket, TicketState
 from heso.policy.model import Block
-from heso.ports import Batch, Heads
+from heso.ports import Batch, Heads, StoreError
+from heso.workflows.awaiting import ask_probe_inline, end_of, end_of_inline, trouble_of
 from heso.workflows.defining import Workflow, parenting
 from heso.workflows.desk import Desk
-from heso.workflows.fencing import check_fence
+from heso.workflows.fencing import FenceLost, append_if_ours, check_fence
+from heso.workflows.remembering import error_json, failure_of, is_remembered, remembered
 from heso.workflows.resume import ask_probe, resume
-from heso.workflows.unwinding import Parks, Waits
+from heso.workflows.unwinding import NotOurs, Parks, Waits, stepping
 
 _RETRY_SECONDS = 0.1
-_ERRORS = {
-    error.__name__: error
-    for error in (BlockedError, RejectedError, ExpiredError, WithdrawnError, ToolFailedError)
-}
+_Acted = tuple[JournalStep | None, Exception | None]
 Drive = Callable[[Workflow, Mapping[str, object], RunId], Awaitable[Any]]
 
 
@@ -100,12 +94,10 @@ class Journaled:
     def note(self, key: Key, state: StepState, **values: Any) -> JournalStep:
         """Write a step down, if this run is still ours."""
         step = self.step_of(key, state, **values)
-
-        def seal(heads: Heads) -> Batch:
-            check_fence(heads, self.run)
-            return Batch((), steps=(step,))
-
-        self.desk.gate.ledger.append_inline(seal)
+        try:
+            append_if_ours(self.desk.gate.ledger, self.run, lambda _: Batch((), steps=(step,)))
+        except StoreError as trouble:
+            raise self._trouble(trouble) from trouble
         self.steps[step.key] = step
         return step
 
@@ -124,52 +116,69 @@ class Journaled:
     async def run_tool(
         self, tool: RegisteredTool, call: Call, body: Callable[[], Awaitable[Any]]
     ) -> Any:
-        key, known = self.begin(call.tool_name, _inputs(call))
-        if known is not None and known.state is StepState.STARTED:
-            known = await self._clear_doubt(tool, key)
-        if known is None:
-            try:
-                permit = await self.desk.gate.admit(call, self._noting(key))
-            except SuspendedError as held:
-                return await self._wait_for(tool, key, held.action_hash)
-            except BlockedError as error:
-                raise self._failed(key, error) from None
-            return await self._run_body(tool, key, permit.action_hash, body)
-        if known.state is StepState.ASKED and known.ticket is not None:
-            return await self._wait_for(tool, key, known.ticket)
-        return _remembered(tool, known)
+        with stepping():
+            key, known = self.begin(call.tool_name, _inputs(call))
+            if known is not None and known.state is StepState.STARTED:
+                answer = await ask_probe(tool, self._idempotency_key(key))
+                known = self._after_doubt(tool, key, call, answer)
+            if known is None:
+                try:
+                    permit = await self.desk.gate.admit(call, self._noting(key))
+                except SuspendedError as held:
+                    return self._told(tool, key, await end_of(self.desk, held.action_hash))
+                except GateError as error:
+                    self._refused(error)
+                return await self._run_body(tool, key, permit.action_hash, body)
+            if known.state is StepState.ASKED and known.ticket is not None:
+                return self._told(tool, key, await end_of(self.desk, known.ticket))
+            return remembered(tool, known)
 
     def run_tool_inline(self, tool: RegisteredTool, call: Call, body: Callable[[], Any]) -> Any:
-        key, known = self.begin(call.tool_name, _inputs(call))
-        if known is not None and known.state is StepState.STARTED:
-            known = self._clear_doubt_inline(tool, key)
-        if known is None:
-            try:
-                permit = self.desk.gate.admit_inline(call, self._noting(key))
-            except SuspendedError as held:
-                return self._wait_for_inline(tool, key, held.action_hash)
-            except BlockedError as error:
-                raise self._failed(key, error) from None
-            return self._run_body_inline(tool, key, permit.action_hash, body)
-        if known.state is StepState.ASKED and known.ticket is not None:
-            return self._wait_for_inline(tool, key, known.ticket)
-        return _remembered(tool, known)
+        with stepping():
+            key, known = self.begin(call.tool_name, _inputs(call))
+            if known is not None and known.state is StepState.STARTED:
+                answer = ask_probe_inline(tool, self._idempotency_key(key))
+                known = self._after_doubt(tool, key, call, answer)
+            if known is None:
+                try:
+                    permit = self.desk.gate.admit_inline(call, self._noting(key))
+                except SuspendedError as held:
+                    return self._told(tool, key, end_of_inline(self.desk, tool, held.action_hash))
+                except GateError as error:
+                    self._refused(error)
+                return self._run_body_inline(tool, key, permit.action_hash, body)
+            if known.state is StepState.ASKED and known.ticket is not None:
+                return self._told(tool, key, end_of_inline(self.desk, tool, known.ticket))
+            return remembered(tool, known)
 
     async def run_child(
         self, workflow: Workflow, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """Another workflow as a step: a run of its own, named after this one."""
-        bound, _ = snapshot_fields(workflow.binder.bind(args, dict(kwargs)))
-        key, known = self.begin(workflow.name, bound)
-        if known is not None:
-            return _remembered(None, known)
-        child = RunId(f"{self.run.id}/{key.name}/{key.occurrence}")
-        try:
-            result = await self.drive_child(workflow, bound, child)
-        except Exception as error:
-            raise self._failed(key, _as_failure(key, error)) from error
-        step = self.note(key, StepState.DONE, value_json=result_json(result))
-        return _remembered(None, step)
+        with stepping():
+            bound = frozen(workflow.name, workflow.binder.bind(args, dict(kwargs)))
+            key, known = self.begin(workflow.name, bound)
+            if known is not None:
+                return remembered(None, known)
+            try:
+                result = await self.drive_child(workflow, bound, self._child_of(key))
+            except StoreError as trouble:
+                raise self._trouble(trouble) from trouble
+            except Exception as error:  # noqa: BLE001  # remembered, and raised from there
+                failure = error if is_remembered(error) else failure_of(key.name, Digest(""), error)
+                return remembered(None, self._fail(key, failure), error)
+            return remembered(None, self.note(key, StepState.DONE, value_json=result_json(result)))
+
+    async def clear_doubts(self) -> None:
+        """What was approved and is in doubt, wherever its tool can tell or may be run again."""
+        for step in self.steps.values():
+            if step.state is StepState.ASKED and step.ticket is not None:
+                ticket = self.desk.lose_if_gone(
+                    read_ticket(self.desk.gate, step.ticket).action_hash
+                )
+                if ticket.state is TicketState.IN_DOUBT:
+                    with suppress(Exception):  # whoever waits for it says what is wrong
+                        await resume(self.desk, ticket.action_hash, is_delivered=False)
 
     def _noting(self, key: Key) -> Note:
         """What is written beside the receipt: that it began, that people were asked, or that policy said no."""
@@ -186,95 +195,85 @@ class Journaled:
                     evaluated.outcome.display,
                     batch.entries[-1].receipt.action_hash,
                 )
-                return self.step_of(key, StepState.FAILED, value_json=_error_json(error))
+                return self.step_of(key, StepState.FAILED, value_json=error_json(error))
             return self.step_of(key, StepState.STARTED)
 
         return note
 
+    def _refused(self, error: GateError) -> NoReturn:
+        """The gate let nothing pass and wrote nothing: the run is not ours, the call was wrong, or it is our trouble."""
+        if isinstance(error.__cause__, FenceLost):
+            raise NotOurs from None
+        if isinstance(error, CaptureError):
+            raise error
+        raise self._trouble(error) from error
+
+    def _trouble(self, error: Exception) -> Waits:
+        return trouble_of(self.desk.gate.clock, error)
+
     async def _run_body(
         self, tool: RegisteredTool, key: Key, name: Digest, body: Callable[[], Awaitable[Any]]
     ) -> Any:
-        attempt = 0
-        while True:
-            try:
-                # Cancellation waits: between the body and its outcome nobody could tell what happened.
-                with CancelScope(shield=True), acting(name, self._idempotency_key(key)):
-                    return self._done(tool, key, await body())
-            except Exception as error:
-                if attempt >= tool.retries:
-                    raise self._failed(key, _failure(tool, name, error)) from error
-            await sleep(_RETRY_SECONDS * 2**attempt)
-            attempt += 1
+        for attempt in range(tool.retries + 1):
+            if attempt:
+                await sleep(_RETRY_SECONDS * 2 ** (attempt - 1))
+                self._go_on()
+
+            async def act(is_last: bool = attempt == tool.retries) -> _Acted:
+                try:
+                    with acting(name, self._idempotency_key(key)):
+                        result = await body()
+                except Exception as error:  # noqa: BLE001  # remembered, and raised from there
+                    failure = self._failure(tool, key, name, error)
+                    return (self._fail(key, failure) if is_last else None), error
+                return self._succeed(key, result), None
+
+            # Never torn between the body and its outcome: nobody could tell what happened.
+            step, cause = await finish(act, lambda: None)
+            if step is not None:
+                return remembered(tool, step, cause)
+        raise AssertionError("unreachable")
 
     def _run_body_inline(
         self, tool: RegisteredTool, key: Key, name: Digest, body: Callable[[], Any]
     ) -> Any:
         for attempt in range(tool.retries + 1):
+            if attempt:
+                self._go_on()
             try:
                 with acting(name, self._idempotency_key(key)):
-                    return self._done(tool, key, body())
-            except Exception as error:
+                    result = body()
+            except Exception as error:  # noqa: BLE001  # remembered, and raised from there
                 if attempt == tool.retries:
-                    raise self._failed(key, _failure(tool, name, error)) from error
+                    failed = self._fail(key, self._failure(tool, key, name, error))
+                    return remembered(tool, failed, error)
+            else:
+                return remembered(tool, self._succeed(key, result))
         raise AssertionError("unreachable")
 
-    async def _wait_for(self, tool: RegisteredTool, key: Key, name: Digest) -> Any:
-        """A step that people decide."""
-        ticket = _decided(self.desk, name)
-        try:
-            with recording(None):
-                await resume(self.desk, ticket.action_hash)
-            # What is kept is what everybody is told: without hidden values, whoever ran it.
-            result = read_result(self.desk.read(ticket.action_hash).result_json)
-        except (RejectedError, ExpiredError, WithdrawnError, ToolFailedError) as error:
-            raise self._failed(key, error) from None
-        except InDoubtError:
-            raise Waits(ticket.action_hash) from None
-        except (NoSuchTool, CannotResume, BlockedError) as error:
-            raise Parks(str(error)) from None
-        except Exception as error:
-            raise self._failed(key, _failure(tool, ticket.action_hash, error)) from error
-        return self._done(tool, key, result)
+    def _go_on(self) -> None:
+        """Raises `NotOurs`."""
+        append_if_ours(self.desk.gate.ledger, self.run, lambda _: Batch(()))
 
-    def _wait_for_inline(self, tool: RegisteredTool, key: Key, name: Digest) -> Any:
-        gate = self.desk.gate
-        ticket = _decided(self.desk, name)
+    def _told(self, tool: RegisteredTool, key: Key, ticket: Ticket) -> Any:
+        """What became of a step that people decided, remembered."""
         try:
-            if ticket.state is TicketState.APPROVED:
-                rebuilt = rebuild_call(tool, ticket, gate.reveals)
-                claimed = claim_inline(gate, ticket.action_hash)
-                with recording(None):
-                    run_claimed_inline(
-                        gate,
-                        claimed,
-                        lambda: tool.function(*rebuilt.args, **rebuilt.kwargs),
-                        is_delivered=True,
-                    )
-            else:
-                deliver(gate, ticket)
-            result = read_result(self.desk.read(ticket.action_hash).result_json)
+            result = deliver(self.desk.gate, ticket)
         except (RejectedError, ExpiredError, WithdrawnError, ToolFailedError) as error:
-            raise self._failed(key, error) from None
-        except InDoubtError:
-            raise Waits(ticket.action_hash) from None
-        except (NoSuchTool, CannotResume) as error:
-            raise Parks(str(error)) from None
-        except Exception as error:
-            raise self._failed(key, _failure(tool, ticket.action_hash, error)) from error
-        return self._done(tool, key, result)
+            return remembered(tool, self._fail(key, error))
+        except StoreError as trouble:
+            raise self._trouble(trouble) from trouble
+        return remembered(tool, self._succeed(key, result))
 
-    async def _clear_doubt(self, tool: RegisteredTool, key: Key) -> JournalStep | None:
+    def _after_doubt(
+        self, tool: RegisteredTool, key: Key, call: Call, answer: object
+    ) -> JournalStep | None:
         """What the journal has of a step whose driver died: done after all, or None when it is to be done again."""
-        answer = await ask_probe(tool, self._idempotency_key(key))
-        return self._after_doubt(tool, key, answer)
-
-    def _clear_doubt_inline(self, tool: RegisteredTool, key: Key) -> JournalStep | None:
-        answer = tool.probe(self._idempotency_key(key)) if tool.probe is not None else None
-        return self._after_doubt(tool, key, answer)
-
-    def _after_doubt(self, tool: RegisteredTool, key: Key, answer: object) -> JournalStep | None:
         if isinstance(answer, Done):
-            return self.note(key, StepState.DONE, value_json=result_json(answer.result))
+            paths = (*call.redact, *self.desk.gate.peek(call).redact)
+            redacted = redact_fields(_inputs(call), paths, draw_salt=lambda: bytes(32))
+            self._hidden[key] = hidden_texts(redacted.reveals)
+            return self._succeed(key, answer.result)
         if isinstance(answer, NotDone) or tool.is_idempotent:
             return None
         raise Parks(f"in_doubt: step {key.name} #{key.occurrence} began and never reported back")
@@ -282,23 +281,29 @@ class Journaled:
     def _idempotency_key(self, key: Key) -> str:
         return f"{self.run.id}/{key.name}/{key.occurrence}"
 
-    def _done(self, tool: RegisteredTool, key: Key, result: object) -> Any:
+    def _child_of(self, key: Key) -> RunId:
+        """A child's id says whose it is, as far as there is room."""
+        name = f"{self.run.id}/{key.name}/{key.occurrence}"
+        short = f"{self.run.id[:100]}/{digest(name.encode())[:32]}"
+        return RunId(name if len(name) <= LONGEST_ID else short)
+
+    def _succeed(self, key: Key, result: object) -> JournalStep:
         kept = result_json(result, self._hidden.get(key, ()))
-        return _remembered(tool, self.note(key, StepState.DONE, value_json=kept))
+        return self.note(key, StepState.DONE, value_json=kept)
 
-    def _failed(self, key: Key, error: Exception) -> Exception:
-        kept = scrub_text(_error_json(error).decode(), self._hidden.get(key, ()))
-        step = self.note(key, StepState.FAILED, value_json=kept.encode())
-        return _error_of(step)
+    def _fail(self, key: Key, error: Exception) -> JournalStep:
+        return self.note(key, StepState.FAILED, value_json=error_json(error))
 
-
-_current: ContextVar[Journaled | None] = ContextVar("heso_run", default=None)
+    def _failure(
+        self, tool: RegisteredTool, key: Key, name: Digest, error: Exception
+    ) -> ToolFailedError:
+        return failure_of(tool.name, name, error, self._hidden.get(key, ()))
 
 
 def current_run() -> Journaled:
-    """The run that is going on. Raises `TypeError` outside one."""
-    found = _current.get()
-    if found is None:
+    """The run whose workflow function is calling. Raises `TypeError` elsewhere, so also inside a tool's body."""
+    found = current_recorder()
+    if not isinstance(found, Journaled):
         raise TypeError("this belongs into a workflow; start one with heso.start(workflow, ...)")
     return found
 
@@ -306,66 +311,18 @@ def current_run() -> Journaled:
 @contextmanager
 def entering(run: Journaled) -> Iterator[None]:
     """Inside is the run's workflow function."""
-    token = _current.set(run)
+    with recording(run), parenting(run):
+        yield
+
+
+def frozen(name: str, arguments: Mapping[str, object]) -> dict[str, object]:
+    """Arguments as JSON values. Raises `CaptureError`."""
     try:
-        with recording(run), parenting(run):
-            yield
-    finally:
-        _current.reset(token)
-
-
-def _decided(desk: Desk, name: Digest) -> Ticket:
-    """The ticket, when people have decided it; else the run waits."""
-    ticket = desk.look_at(read_ticket(desk.gate, name).action_hash)
-    if ticket.state is TicketState.SUSPENDED:
-        raise Waits(ticket.action_hash, ticket.due)
-    return ticket
-
-
-def _inputs(call: Call) -> object:
-    fields, _ = snapshot_fields(call.fields)
+        fields, _ = snapshot_fields(arguments)
+    except Unfit as unfit:
+        raise CaptureError(name, f"the argument `{unfit.path[0]}` {unfit.why}") from None
     return fields
 
 
-def _failure(tool: RegisteredTool, name: Digest, error: Exception) -> ToolFailedError:
-    return ToolFailedError(tool.name, name, f"{type(error).__name__}: {str(error)[:200]}")
-
-
-def _as_failure(key: Key, error: Exception) -> Exception:
-    if type(error).__name__ in _ERRORS:
-        return error
-    return ToolFailedError(key.name, Digest(""), f"{type(error).__name__}: {str(error)[:200]}")
-
-
-def _error_json(error: Exception) -> bytes:
-    """An error as a journal keeps it: its name and its values."""
-    name = type(error).__name__
-    values = {key: value for key, value in vars(error).items() if not key.startswith("_")}
-    return canonical_bytes({"error": name, "values": values})
-
-
-def _error_of(step: JournalStep) -> Exception:
-    kept: Any = orjson.loads(step.value_json or b"{}")
-    return _ERRORS[kept["error"]](**kept["values"])
-
-
-def _remembered(tool: RegisteredTool | None, step: JournalStep) -> Any:
-    """The value of a step that is done; raises the error of one that failed."""
-    kept: Any = orjson.loads(step.value_json or b"{}")
-    if step.state is StepState.FAILED:
-        raise _error_of(step)
-    value = kept.get("result")
-    hint = None if tool is None else _return_hint(tool)
-    if hint is None or hint is Any:
-        return value
-    try:
-        return TypeAdapter(hint).validate_python(value)
-    except (ValidationError, PydanticUserError):
-        return value  # the annotation is only a hint; the value is what was kept
-
-
-def _return_hint(tool: RegisteredTool) -> Any:
-    try:
-        return get_type_hints(tool.function).get("return")
-    except Exception:  # noqa: BLE001  # annotations that do not evaluate say nothing
-        return None
+def _inputs(call: Call) -> dict[str, object]:
+    return frozen(call.tool_name, call.fields)

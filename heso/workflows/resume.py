@@ -98,7 +98,7 @@ async def _run_approved(desk: Desk, ticket: Ticket, *, is_delivered: bool) -> tu
     """Whether we were the one to run it, and its result."""
     tool = find_tool(ticket.tool_name, ticket.tool_version)
     rebuilt = rebuild_call(tool, ticket, desk.gate.reveals)
-    _refuse_what_is_denied_now(desk, ticket, rebuilt)
+    refuse_what_is_denied_now(desk, ticket, rebuilt)
     return await _claim_and_run(desk, ticket, tool, rebuilt, is_delivered=is_delivered)
 
 
@@ -145,7 +145,7 @@ async def _claim_and_run(
         return await finish(run, lambda: keep_for_later(desk.gate, ticket.action_hash))
 
 
-def _refuse_what_is_denied_now(desk: Desk, ticket: Ticket, rebuilt: Rebuilt) -> None:
+def refuse_what_is_denied_now(desk: Desk, ticket: Ticket, rebuilt: Rebuilt) -> None:
     """A policy that denies it today outweighs an approval of yesterday."""
     detail: Any = ticket.content["action"]
     action = Action(
@@ -183,7 +183,7 @@ async def _clear_doubt(desk: Desk, ticket: Ticket, *, is_delivered: bool) -> tup
     if ticket.fence >= MOST_ATTEMPTS:
         return True, tell(ticket)
     rebuilt = rebuild_call(tool, ticket, desk.gate.reveals)
-    _refuse_what_is_denied_now(desk, ticket, rebuilt)
+    refuse_what_is_denied_now(desk, ticket, rebuilt)
     return await _claim_and_run(
         desk, ticket, tool, rebuilt, is_delivered=is_delivered, may_repeat=True
     )

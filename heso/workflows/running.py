@@ -5,21 +5,20 @@ before comes out of the journal; only what is new happens.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 from anyio import current_time, sleep
 
-from heso.async_gate.claimed import read_result, result_json
+from heso.async_gate.claimed import result_json
 from heso.async_gate.context import step
-from heso.async_gate.errors import GateError
+from heso.async_gate.errors import CaptureError, GateError
 from heso.async_gate.rebuilding import CannotResume, rebuild_arguments
 from heso.core.canonical import canonical_bytes
 from heso.core.encoding import Digest, is_digest
-from heso.core.errors import HesoError
-from heso.core.instant import SECOND, Instant
+from heso.core.instant import Instant
 from heso.core.journal import (
     ENDED_RUNS,
     JournalStep,
@@ -30,80 +29,28 @@ from heso.core.journal import (
     Signal,
     StepState,
     WrongRunState,
+    check_name,
     is_doubtful,
 )
 from heso.core.ticket import WrongState
 from heso.ports import Batch, Heads, Journal, StoreError
-from heso.workflows.defining import NoSuchWorkflow, Workflow, find_path, is_defined
+from heso.workflows.awaiting import trouble_of
+from heso.workflows.defining import Migration, NoSuchWorkflow, Workflow, find_path, is_defined
 from heso.workflows.desk import Desk
-from heso.workflows.fencing import NotOurs, check_fence, find_run
+from heso.workflows.fencing import FenceLost, append_if_ours, check_fence, find_run
+from heso.workflows.outcomes import NothingInDoubt, RunConflict, RunWaiting, outcome_of
 from heso.workflows.owners import is_gone, this_process
-from heso.workflows.recorder import Journaled, entering
-from heso.workflows.unwinding import NEVER, Parks, Waits
+from heso.workflows.recorder import Journaled, entering, frozen
+from heso.workflows.remembering import words_of
+from heso.workflows.unwinding import NEVER, NotOurs, Parks, Waits, branching
 
 _SHORTEST_NAP, _LONGEST_NAP = 0.02, 1.0
 _PAGE = 50
-_TROUBLE_SECONDS = 30
-LONGEST_ID = 200
+_MANY = 10_000
 
 
-@dataclass(eq=False)
-class RunFailed(HesoError):
-    """The workflow function raised; `said` is what."""
-
-    run: str
-    said: str
-    next_step = "see its steps with `heso runs show ID`; start it under another id to run it again"
-
-    def __str__(self) -> str:
-        return f"the run {self.run!r} failed: {self.said}"
-
-
-@dataclass(eq=False)
-class RunCancelled(HesoError):
-    """Somebody cancelled the run."""
-
-    run: str
-    next_step = "start it under another id to run it again"
-
-    def __str__(self) -> str:
-        return f"the run {self.run!r} was cancelled"
-
-
-@dataclass(eq=False)
-class RunWaiting(HesoError):
-    """The run has no result yet."""
-
-    run: str
-    state: str
-    waiting_for: str
-    next_step = "it goes on with `heso worker`, or when its result is asked for again"
-
-    def __str__(self) -> str:
-        what = f" for {self.waiting_for}" if self.waiting_for else ""
-        return f"the run {self.run!r} is {self.state}{what}"
-
-
-@dataclass(eq=False)
-class NothingInDoubt(HesoError):
-    """No step of the run waits for somebody to say what became of it."""
-
-    run: str
-    next_step = "see its steps with `heso runs show ID`"
-
-    def __str__(self) -> str:
-        return f"no step of the run {self.run!r} is in doubt"
-
-
-@dataclass(eq=False)
-class RunConflict(HesoError):
-    """There is a run of this id already, of another workflow or with other arguments."""
-
-    run: str
-    next_step = "an id names one run for good; choose another"
-
-    def __str__(self) -> str:
-        return f"the run {self.run!r} was started with something else"
+_held_here: set[tuple[str, int]] = set()
+"""What this process drives at this moment: a run and its fence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,32 +73,40 @@ class Driver:
         claimed = self._claim(run_id)
         if claimed is None:
             return self.read(run_id)
+        held = (str(run_id), claimed.fence)
+        _held_here.add(held)
         try:
-            workflow, claimed = await self._prepare(claimed)
-            result = await self._go_on(workflow, claimed)
-        except NotOurs:
-            return self.read(run_id)
-        except (Waits, Parks, Exception) as left:  # noqa: BLE001  # whatever a workflow raises is how it ended
-            return self._leave(claimed, *self._why(left))
-        except BaseException:  # cancelled, or Ctrl-C: no outcome, and nobody drives it any more
-            self._leave(claimed, RunEvent.WAIT, {"due": self._now()})
-            raise
-        return self._leave(claimed, RunEvent.FINISH, {"result_json": result_json(result)})
+            try:
+                workflow, claimed = await self._prepare(claimed)
+                result = await self._go_on(workflow, claimed)
+                finished = {"result_json": result_json(result)}
+            except NotOurs:
+                return self.read(run_id)
+            except (Waits, Parks, Exception) as left:  # noqa: BLE001  # whatever a workflow raises is how it ended
+                return self._leave(claimed, *self._why(left))
+            except BaseException:  # cancelled, or Ctrl-C: no outcome, and nobody drives it any more
+                self._leave(claimed, RunEvent.WAIT, {"due": self._now()})
+                raise
+            return self._leave(claimed, RunEvent.FINISH, finished)
+        finally:
+            _held_here.discard(held)
 
     def _why(self, left: BaseException) -> tuple[RunEvent, dict[str, Any]]:
         """What it means for a run that its function was left like this."""
         match left:
-            case Waits(waiting_for=what, due=due):
-                return RunEvent.WAIT, {"waiting_for": what, "due": due}
+            case Waits(waiting_for=what, due=due, why=why):
+                return RunEvent.WAIT, {"waiting_for": what, "due": due, "error": why}
             case Parks(why=why):
                 return RunEvent.PARK, {"error": why}
             case NoSuchWorkflow() | CannotResume():
                 return RunEvent.PARK, {"error": f"version_missing: {left}"}
+            case CaptureError():  # the workflow's own mistake
+                return RunEvent.FAIL, {"error": words_of(left)}
             case GateError() | StoreError():  # our own trouble is no end of anything
-                later = Instant(self._now() + _TROUBLE_SECONDS * SECOND)
-                return RunEvent.WAIT, {"error": str(left), "due": later}
+                trouble = trouble_of(self.desk.gate.clock, left)
+                return RunEvent.WAIT, {"error": trouble.why, "due": trouble.due}
             case _:
-                return RunEvent.FAIL, {"error": f"{type(left).__name__}: {str(left)[:500]}"}
+                return RunEvent.FAIL, {"error": words_of(left)}
 
     async def result(self, run_id: RunId, *, timeout_seconds: float | None = None) -> Any:
         """The run's result in its JSON form, driving it when it may go on. Raises what else became of it."""
@@ -160,7 +115,7 @@ class Driver:
             run = self.read(run_id)
             if run.state in ENDED_RUNS:
                 return outcome_of(run)
-            if run.state is not RunState.RUNNING or is_gone(run.owner):
+            if not _is_held(run):
                 run = await self._drive_if_movable(run)
                 if run.state in ENDED_RUNS:
                     return outcome_of(run)
@@ -180,13 +135,16 @@ class Driver:
         cancelled = self._change(
             run_id, lambda run: run.after(RunEvent.CANCEL, owner="", waiting_for="")
         )
-        for what in before.waiting_for.splitlines():
+        self._take_back(before.waiting_for)
+        return cancelled
+
+    def _take_back(self, waiting_for: str) -> None:
+        for what in waiting_for.splitlines():
             with contextlib.suppress(WrongState, WrongRunState):  # it came to its end meanwhile
                 if what.startswith("run:"):
                     self.cancel(RunId(what.removeprefix("run:")))
                 elif is_digest(what):
                     self.desk.cancel(Digest(what))
-        return cancelled
 
     async def settle(self, run_id: RunId, *, happened: bool) -> Run:
         """A person's word on the steps that began and never reported back: done, or to be done again. Goes on then.
@@ -213,8 +171,9 @@ class Driver:
         return await self.drive(run_id)
 
     def signal(self, run_id: RunId, name: str, value: object) -> None:
-        """Tell a run something; it is kept until the run asks for it. Raises `NoSuchRun`."""
-        kept = result_json(value)
+        """Tell a run something; it is kept until the run asks for it. Raises `NoSuchRun`, `CaptureError`."""
+        check_name(name, "a signal's name")
+        kept = canonical_bytes(frozen(f"signal:{name}", {"result": value}))
 
         def seal(heads: Heads) -> Batch:
             find_run(heads, run_id)
@@ -229,18 +188,24 @@ class Driver:
     async def run_once(self) -> int:
         """Go on with every run that may; how many moved."""
         moved = 0
-        for run in await self.journal.running(_PAGE):
-            if is_gone(run.owner):
+        for run in await self.journal.running(_MANY):
+            if not _is_held(run):
                 moved += await self._moved(run)
         while movable := await self.journal.movable(self._now(), _PAGE):
             moving = [run for run in movable if await self._moved(run)]
             moved += len(moving)
             if not moving:
                 break
-        for run in await self.journal.newest(_PAGE):  # with new code a parked run may fit again
+        return moved + await self._retry_parked()
+
+    async def _retry_parked(self) -> int:
+        """With new code a parked run may fit again: each is tried once by each process, and the first look goes far back."""
+        moved = 0
+        for run in await self.journal.newest(_PAGE if self._retried else _MANY):
             if run.state is RunState.PARKED and run.id not in self._retried:
-                self._retried.add(run.id)
                 moved += await self._moved(run)
+                self._retried.add(run.id)
+        self._retried.add("")
         return moved
 
     async def _moved(self, run: Run) -> int:
@@ -260,8 +225,7 @@ class Driver:
         return any(one.id == run.id for one in await self.journal.movable(self._now(), 10_000))
 
     def _record(self, workflow: Workflow, fields: Mapping[str, object], run_id: RunId) -> None:
-        if not run_id or len(run_id) > LONGEST_ID or not run_id.isprintable():
-            raise ValueError(f"a run's id is a text of at most {LONGEST_ID} characters")
+        check_name(run_id, "a run's id")
         arguments, now = canonical_bytes(dict(fields)), self._now()
 
         def seal(heads: Heads) -> Batch:
@@ -291,7 +255,7 @@ class Driver:
             run = find_run(heads, run_id)
             if run.state in ENDED_RUNS:
                 return Batch(())
-            if run.state is RunState.RUNNING and not is_gone(run.owner):
+            if _is_held(run):
                 return Batch(())
             claimed.append(
                 run.after(
@@ -313,16 +277,13 @@ class Driver:
         workflow, way = find_path(run.name, run.version)
         if not way:
             return workflow, run
-        steps = list(await self.journal.steps(run.id))
-        for migration in way:
-            steps = list(migration(steps))
+        steps = _migrated(run, way, await self.journal.steps(run.id))
         moved = replace(run, version=workflow.version)
-
-        def seal(heads: Heads) -> Batch:
-            check_fence(heads, run)
-            return Batch((), runs=(moved,), steps=tuple(steps), replaces_steps_of=run.id)
-
-        self.desk.gate.ledger.append_inline(seal)
+        append_if_ours(
+            self.desk.gate.ledger,
+            run,
+            lambda _: Batch((), runs=(moved,), steps=steps, replaces_steps_of=run.id),
+        )
         return workflow, moved
 
     async def _go_on(self, workflow: Workflow, run: Run) -> Any:
@@ -333,8 +294,17 @@ class Driver:
         args, kwargs = rebuild_arguments(
             workflow.name, workflow.function, orjson.loads(run.arguments_json)
         )
-        with entering(journaled), step(session=f"run:{run.id}"):
-            return await workflow.function(*args, **kwargs)
+        await journaled.clear_doubts()
+        with entering(journaled), step(session=f"run:{run.id}"), branching() as branch:
+            try:
+                result = await workflow.function(*args, **kwargs)
+            except (Exception, BaseExceptionGroup):
+                if branch.left is None:
+                    raise
+            else:
+                if branch.left is None:
+                    return result
+        raise branch.left  # whatever the function made of it
 
     async def _drive_child(
         self, workflow: Workflow, fields: Mapping[str, object], run_id: RunId
@@ -352,12 +322,14 @@ class Driver:
             left[:] = [find_run(heads, run.id)]
             try:
                 now = check_fence(heads, run)
-            except NotOurs:
+            except FenceLost:
                 return Batch(())
             left[:] = [now.after(event, owner="", **changes)]
             return Batch((), runs=tuple(left))
 
         self.desk.gate.ledger.append_inline(seal)
+        if left[0].state is RunState.CANCELLED:
+            self._take_back(changes.get("waiting_for", ""))
         return left[0]
 
     def _change(self, run_id: RunId, change: Any) -> Run:
@@ -376,10 +348,24 @@ class Driver:
         return self.desk.gate.clock.now()
 
 
-def outcome_of(run: Run) -> Any:
-    """The result of a run that has ended. Raises `RunFailed`, `RunCancelled`."""
-    if run.state is RunState.FAILED:
-        raise RunFailed(run.id, run.error or "")
-    if run.state is RunState.CANCELLED:
-        raise RunCancelled(run.id)
-    return read_result(run.result_json)
+def _is_held(run: Run) -> bool:
+    """Whether somebody drives the run who lives. In this process that is known exactly."""
+    if run.state is not RunState.RUNNING:
+        return False
+    if run.owner == this_process():
+        return (str(run.id), run.fence) in _held_here
+    return not is_gone(run.owner)
+
+
+def _migrated(
+    run: Run, way: Sequence[Migration], steps: Sequence[JournalStep]
+) -> tuple[JournalStep, ...]:
+    """The journal as the newest version knows it. Raises `Parks` when a migration fails: that is no end of a run."""
+    try:
+        for migration in way:
+            steps = list(migration(steps))
+        if any(step.run != run.id for step in steps):
+            raise ValueError("it gave a step of another run")
+    except Exception as error:
+        raise Parks(f"needs_migration: a migration failed: {words_of(error)}") from error
+    return tuple(steps)

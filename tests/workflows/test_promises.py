@@ -15,7 +15,7 @@ from heso.runtime import Runtime
 from heso.stores.sqlite.records import SqliteRecords
 from heso.testing import FakeClock, check_ledger
 from heso.workflows import defining
-from heso.workflows.running import NothingInDoubt
+from heso.workflows.outcomes import NothingInDoubt
 from heso.workflows.worker import Worker
 from tests.kill.stage import approve, make_project
 
