@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from heso.core.errors import HesoError
+from heso.core.errors import HesoError, Malformed
 from heso.core.receipt import Verb
 from heso.taxonomy.data import make_current, make_legacy
 from heso.taxonomy.model import (
@@ -65,7 +65,10 @@ def parse_taxonomy(text: bytes, *, form: Form = "current") -> Taxonomy:
         raise BadTaxonomy("it is a list of [[class]] and nothing else")
     classes = tuple(_parse_class(row) for row in rows)
     _check_order(classes)
-    return Taxonomy(classes, hash_taxonomy(classes, form))
+    try:
+        return Taxonomy(classes, hash_taxonomy(classes, form))
+    except Malformed as error:
+        raise BadTaxonomy(f"it has no hash: {error.why}") from None
 
 
 def _check_order(classes: Sequence[ResourceClass]) -> None:

@@ -32,11 +32,12 @@ Test = Callable[[Facts], bool]
 
 _REACHING = frozenset({"spend", "transfer_out", "grant", "effect_unknown"})
 
-# From the strictest to the laxest.
+# From the strictest to the laxest, as the floors of policy have it: a deletion and a changed account always need a
+# person, and a payment that a rule bounds does not. The other way round a call could buy itself a lower floor.
 _LADDER = (
-    Verb.PAYMENT,
     Verb.DELETE,
     Verb.ACCOUNT_CHANGE,
+    Verb.PAYMENT,
     Verb.DATA_EXPORT,
     Verb.LLM_CALL,
     Verb.HTTP_REQUEST,
@@ -170,7 +171,9 @@ def _advance(part: str, path: str, reachable: set[int]) -> set[int]:
         return set(range(min(reachable), len(path) + 1))
     if part == "*":
         after: set[int] = set()
-        for start in reachable:
+        for start in sorted(
+            reachable
+        ):  # forward, or a segment is opened again for each of its places
             if start in after:
                 continue
             end = path.find("/", start)

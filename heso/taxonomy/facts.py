@@ -35,6 +35,7 @@ _DECLARED: Mapping[Verb, str] = MappingProxyType(
         Verb.LLM_CALL: "is_model_call",
     }
 )
+_PORT = frozenset("0123456789")
 _BY_ORIGIN = MappingProxyType({"payment_sdk": "is_payment", "agent_protocol": "is_model_call"})
 
 
@@ -99,7 +100,7 @@ def _bare_host(host: str) -> str:
     bare = host.lower()
     if not bare.startswith("["):  # an address in brackets keeps its colons
         name, colon, port = bare.rpartition(":")
-        if colon and port.isdigit() and ":" not in name:
+        if colon and _PORT.issuperset(port) and ":" not in name:  # a port may be empty
             bare = name
     return bare.removesuffix(".")
 

@@ -132,7 +132,7 @@ def test_the_stricter_of_two_verbs_never_depends_on_their_order() -> None:
         for other in Verb:
             assert stricter_verb(one, other) is stricter_verb(other, one)
         assert stricter_verb(one, Verb.TOOL_CALL) is one
-        assert stricter_verb(one, Verb.PAYMENT) is Verb.PAYMENT
+        assert stricter_verb(one, Verb.DELETE) is Verb.DELETE
 
 
 def _receipt(ert: dict[str, Any] | None, verb: Verb = Verb.PAYMENT) -> bytes:
