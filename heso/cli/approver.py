@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     path = Path(options.out)
+    for name in (options.person, *options.role):
+        if not name.strip() or not name.isprintable():
+            return fail(f"{name!r} is no name", "a name is text that can be read", code=64)
     if not path.parent.is_dir():
         return fail(f"{path.parent} is no folder", "make it first")
     passphrase = _passphrase(options)
@@ -44,13 +47,18 @@ def run(options: argparse.Namespace) -> int:
     except FileExistsError:
         return fail(f"{path} is there already", "a key is never overwritten; choose another name")
     answer("[[approver]]")
-    answer(f"id = {json.dumps(options.person)}")
-    answer(f"roles = {json.dumps(options.role)}")
-    answer(f"keys = {json.dumps([key.public_key])}")
+    answer(f"id = {_as_toml(options.person)}")
+    answer(f"roles = {_as_toml(options.role)}")
+    answer(f"keys = {_as_toml([key.public_key])}")
     say(f"heso: made {path}; it never leaves this machine")
     say(f"heso: its fingerprint is {fingerprint(key.public_key)}: compare it over another channel")
     say("heso: the lines above go into the project's heso.toml")
     return 0
+
+
+def _as_toml(value: str | list[str]) -> str:
+    """Text as TOML writes it, which knows no escapes of halves of characters."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _passphrase(options: argparse.Namespace) -> bytes | None:

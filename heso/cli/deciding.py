@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ def add_decision(parser: argparse.ArgumentParser) -> None:
 def decide(options: argparse.Namespace, said: Said) -> int:
     """Show the card, ask, sign, and hand in: to the project, or as an answer on standard output."""
     path = Path(options.action)
-    if path.suffix and path.is_file():
+    if path.is_file() and not _is_hash(options.action):
         request = parse_request(path.read_bytes())
         vote = _sign(request, options, said)
         if vote is None:
@@ -139,6 +140,11 @@ def record_of(key: SigningKey, said: Said, reason: str) -> ApproverRecord:
         reason=reason,
         decided_at=format_instant(SystemClock().now()),
     )
+
+
+def _is_hash(text: str) -> bool:
+    """Whether this is how an action is named, also where a file is named so."""
+    return re.fullmatch("[0-9a-fA-F]{4,64}", text) is not None
 
 
 def _is_sure(said: Said) -> bool:

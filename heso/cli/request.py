@@ -7,7 +7,7 @@ from pathlib import Path
 from heso.approvals.request import format_request, parse_answer, request_of
 from heso.cli.arguments import add_project
 from heso.cli.deciding import find_ticket, open_project, report
-from heso.cli.output import answer, say
+from heso.cli.output import answer_json, say
 
 _LONGEST_ANSWER = 64 * 1024
 
@@ -32,7 +32,7 @@ def _export(options: argparse.Namespace) -> int:
         request = request_of(find_ticket(runtime, options.action))
     text = format_request(request).decode()
     if options.out is None:
-        answer(text)
+        answer_json(text)
         return 0
     Path(options.out).write_text(text + "\n", "utf-8")
     say(f"heso: decide it anywhere: heso approve {options.out} --key FILE")

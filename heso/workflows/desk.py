@@ -20,6 +20,7 @@ from heso.ports import Batch, Heads, Signer, Tickets
 from heso.workflows.owners import is_gone
 
 _PAGE = 200
+_SHORTEST_NAME = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,13 @@ class Desk:
         return self._change(action_hash, lambda _: Batch(()))
 
     async def find(self, prefix: str) -> Ticket:
-        """The one ticket whose hash begins so. Raises `NoSuchTicket`."""
-        found = await self.tickets.beginning(prefix.lower())
-        if len(found) != 1:
+        """The one ticket whose hash begins so, in four characters or more. Raises `NoSuchTicket`."""
+        found = (
+            await self.tickets.beginning(prefix.lower()) if len(prefix) >= _SHORTEST_NAME else ()
+        )
+        if len(found) > 1:
+            raise NoSuchTicket(prefix, "several actions begin so: give more of the hash")
+        if not found:
             raise NoSuchTicket(prefix)
         return found[0]
 
