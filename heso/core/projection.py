@@ -16,7 +16,7 @@ from typing import assert_never
 
 from heso.core.errors import Malformed
 from heso.core.shapes import SAFE, Flag, Free, Integer, ListOf, Mismatch, OneOf, Record, Shape, Text
-from heso.core.strict_json import parse_any_json
+from heso.core.strict_json import parse_any_json, parse_integer
 
 _LONGEST_INTEGER = 400  # digits; no double is that large
 
@@ -61,7 +61,7 @@ def as_doubles(value: object) -> object:
 
 
 def _parse_integer(digits: str) -> int | float:
-    return int(digits) if len(digits) < _LONGEST_INTEGER else _parse_double(digits)
+    return parse_integer(digits) if len(digits) < _LONGEST_INTEGER else _parse_double(digits)
 
 
 def _parse_double(digits: str) -> float:

@@ -215,14 +215,14 @@ def _marker(path: str, algorithm: str, commitment: str) -> Json:
     return {"field_path": path, "algorithm": algorithm, "commitment": commitment}
 
 
-def _markers_by_path(content: Json) -> dict[str, list[str]]:
+def _markers_by_path(content: Json) -> dict[str, set[str]]:
     """The commitments at each path; the format allows several. Dropped values have none."""
     record = content.get("redaction")
-    found: dict[str, list[str]] = {}
+    found: dict[str, set[str]] = {}
     if isinstance(record, dict):
         for marker in record["markers"]:
             if marker["algorithm"] == COMMIT_SCHEME:
-                found.setdefault(marker["field_path"], []).append(marker["commitment"])
+                found.setdefault(marker["field_path"], set()).add(marker["commitment"])
     return found
 
 

@@ -63,7 +63,7 @@ def verify_session_chain(
     rotations: dict[int, _Rotation] = {}
 
     def keep(link: Link, content: Mapping[str, Any]) -> None:
-        if link.kind == "key_rotation":
+        if "key_rotation" in content and link.kind == "key_rotation":  # compat reads one without
             rotations[len(specs)] = _rotation(content["key_rotation"])
         specs.append(action_spec(content["action"], compat=compat))
 
@@ -123,9 +123,11 @@ def _check_keys(links: Sequence[Link], rotations: Mapping[int, _Rotation], roots
     for seq, link in enumerate(links):
         if link.signer != valid[link.role]:
             raise _wrong_key(seq, link, valid[link.role])
+        if link.kind != "key_rotation":
+            continue
         rotation = rotations.get(seq)
         if rotation is None:
-            continue
+            raise _misused_key(seq, link, f"receipt {seq} is a rotation that names no keys")
         if rotation.outgoing != link.signer or rotation.role != link.role:
             raise _wrong_key(seq, link, rotation.outgoing)
         valid[rotation.role] = rotation.incoming
@@ -133,7 +135,10 @@ def _check_keys(links: Sequence[Link], rotations: Mapping[int, _Rotation], roots
 
 def _wrong_key(seq: int, link: Link, valid: PublicKey | None) -> Broken:
     expected = "no key has this role" if valid is None else f"the key valid there is {valid}"
-    detail = f"receipt {seq} is signed by {link.signer}, and {expected}"
+    return _misused_key(seq, link, f"receipt {seq} is signed by {link.signer}, and {expected}")
+
+
+def _misused_key(seq: int, link: Link, detail: str) -> Broken:
     return Broken(
         ChainVerdict(
             kind=ChainKind.KEY_NOT_VALID_AT_POSITION,

@@ -30,6 +30,10 @@ from heso.core.roles import DECISION_OF_KIND, Role, signing_rule
 from heso.core.strictness import StricterRule
 from heso.core.verdict import Kind, Refused
 
+# Every signature is over the whole content: so many bytes at most are hashed for one receipt, counted once for each of
+# its signatures. Eight signatures over the largest content that is read stay below it.
+_MOST_SIGNED_BYTES = 16 * 1024 * 1024
+
 Content = dict[str, Any]
 Entry = dict[str, str]
 Canonicalize = Callable[[Content], bytes]
@@ -61,6 +65,7 @@ def check_signatures(
     compat: bool,
 ) -> Signed:
     """(6) Raises `Refused`. `canonical` are the content's own bytes; `canonicalize` makes those of its variants."""
+    _check_effort(canonical, signatures)
     operators = [entry for entry in signatures if entry["key_id"] == OPERATOR]
     approvers = [entry for entry in signatures if entry["key_id"] == APPROVER]
     if content.get("kind", "action") != "action":
@@ -207,6 +212,7 @@ def check_link_as_reference(
     content: Content, canonical: bytes, signatures: Sequence[Entry]
 ) -> Signed:
     """A lifecycle link as the reference checks it (section 2.5): some signature holds under the kind's domain."""
+    _check_effort(canonical, signatures)
     rule = signing_rule(content)
     holding = [entry for entry in signatures if _holds(entry, rule.domain, canonical)]
     as_operator = {e["public_key"] for e in signatures if _holds(e, OPERATOR_DOMAIN, canonical)}
@@ -218,6 +224,12 @@ def check_link_as_reference(
     if rule.role == "decision" and key in as_operator:
         raise Refused(Kind.ROLE_VIOLATION, "the decision key also signed as the operator")
     return Signed((key,), content["trust_level"], rule.role)
+
+
+def _check_effort(canonical: bytes, signatures: Sequence[Entry]) -> None:
+    if len(canonical) * len(signatures) > _MOST_SIGNED_BYTES:
+        why = f"{len(signatures)} signatures over {len(canonical)} bytes are more than is read"
+        raise Refused(Kind.MALFORMED, why, StricterRule.SIZE)
 
 
 def check_entry(entry: Entry, domain: bytes, canonical: bytes) -> PublicKey:

@@ -29,6 +29,7 @@ def parse_json(
             return value
     except TypeError:
         pass  # nested deeper than orjson writes, where the caller allowed that much
+    del value  # the slow reader makes another one
     return _parse_every_pair(data, what)
 
 
@@ -48,9 +49,14 @@ def parse_any_json(
     return value
 
 
+def parse_integer(digits: str) -> int | float:
+    """A negative zero is a double, as to every reader that keeps its sign: no count, and hashed as 0."""
+    return -0.0 if digits == "-0" else int(digits)
+
+
 def _parse_every_pair(data: bytes, what: str) -> object:
     try:
-        return json.loads(data, object_pairs_hook=_unique_pairs)
+        return json.loads(data, object_pairs_hook=_unique_pairs, parse_int=parse_integer)
     except _DuplicateKey as error:
         why = f"duplicate key {error.key!r}"
         raise Malformed(what, why, rule=StricterRule.DUPLICATE_KEYS) from None
@@ -113,19 +119,18 @@ def _unique_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _depth(value: object) -> int:
+    """Level by level: of a text full of empty arrays, a list of them is the least that can be held."""
     deepest = 0
-    waiting = [(value, 1)]
-    while waiting:
-        item, level = waiting.pop()
-        if isinstance(item, dict):
-            inner: list[object] = list(item.values())
-        elif isinstance(item, list):
-            inner = item
-        else:
-            continue
-        deepest = max(deepest, level)
-        waiting.extend((child, level + 1) for child in inner)
+    level = _containers([value])
+    while level:
+        deepest += 1
+        level = [inner for item in level for inner in _containers(item)]
     return deepest
+
+
+def _containers(value: object) -> list[object]:
+    items = value.values() if isinstance(value, dict) else value
+    return [item for item in items if isinstance(item, dict | list)]  # type: ignore[attr-defined]  # a dict or a list
 
 
 def _reason(error: Exception) -> str:

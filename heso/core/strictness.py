@@ -21,7 +21,7 @@ class StricterRule(StrEnum):
     EXACT_NUMBERS = "exact-numbers"
     """A number that a double does not hold exactly. To the reference two such numbers can share one hash."""
     SIZE = "size"
-    """More bytes than this verifier reads."""
+    """More bytes than this verifier reads, or more signatures over them than it checks."""
     APPROVAL_RECORD = "approval-record"
     """An approver's signature without a record that says approved and names the approver's key."""
     LIFECYCLE = "lifecycle-links"

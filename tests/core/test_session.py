@@ -1,11 +1,21 @@
 """Session chains: what may follow what, and which key may sign where, walked cell by cell."""
 
+import json
 from itertools import product
 from typing import Any
 
 import pytest
 
-from heso.core.lifecycle import TRANSITIONS, Course, State, WrongTransition, action_spec, advance
+from heso.core.canonical import canonical_bytes
+from heso.core.lifecycle import (
+    TRANSITIONS,
+    Course,
+    State,
+    WrongTransition,
+    action_spec,
+    advance,
+    hash_resume_token,
+)
 from heso.core.session import Roots, verify_session_chain
 from heso.core.strictness import StricterRule
 from heso.core.verdict import ChainKind, ChainVerdict
@@ -294,3 +304,99 @@ def test_a_course_that_refused_has_not_moved() -> None:
     copy.follow("approved", spec)
     copy.follow("completed", spec)
     course.follow("denied", spec)  # the copy went its own way
+
+
+def test_a_rotation_without_its_block_hands_over_nothing(forge: Any) -> None:
+    """The reference minds none without roots; with roots the link has no payload to follow."""
+    chain = build(forge, "suspended", step("key_rotation"))
+    strict = verify_session_chain(chain)
+    assert (strict.kind, strict.detail, strict.seq) == (ChainKind.CONTENT_TAMPER, "Malformed", 1)
+    assert strict.stricter is StricterRule.LIFECYCLE
+    assert verify_session_chain(chain, COMPAT).is_valid
+    for decision in (None, forge.approver.public):
+        roots = Roots(producer=forge.operator.public, decision=decision)
+        verdict = verify_session_chain(chain, COMPAT, roots=roots)
+        assert (verdict.kind, verdict.seq) == (ChainKind.KEY_NOT_VALID_AT_POSITION, 1)
+        assert (verdict.detail, verdict.role) == (
+            "receipt 1 is a rotation that names no keys",
+            "producer",
+        )
+
+
+def test_a_block_of_a_rotation_in_another_link_hands_over_nothing(forge: Any) -> None:
+    """Only a rotation rotates, also where the block of one is read beside anything else."""
+    block = {
+        "role": "producer",
+        "outgoing_public_key": forge.operator.public,
+        "incoming_public_key": forge.stranger.public,
+    }
+    roots = Roots(producer=forge.operator.public, decision=forge.approver.public)
+    chain = build(forge, step("suspended", key_rotation=block), "approved", "completed")
+    assert verify_session_chain(chain, COMPAT, roots=roots).is_valid
+    taken = build(
+        forge, step("suspended", key_rotation=block), step("action", key="stranger", tool="other")
+    )
+    verdict = verify_session_chain(taken, COMPAT, roots=roots)
+    assert (verdict.kind, verdict.seq) == (ChainKind.KEY_NOT_VALID_AT_POSITION, 1)
+    assert not verify_session_chain(taken).is_valid
+
+
+def test_a_rotation_of_the_other_role_hands_over_nothing(forge: Any) -> None:
+    """Signed as a producer, it cannot say whose decisions count."""
+    block = {
+        "role": "decision",
+        "outgoing_public_key": forge.operator.public,
+        "incoming_public_key": forge.stranger.public,
+    }
+    content = forge.content(kind="key_rotation", key_rotation=block, session_id="s", seq=0)
+    for domain, role in (
+        ("operator", "operator"),
+        ("decision", "operator"),
+        ("decision", "approver"),
+    ):
+        entry = forge.entry(role, forge.operator, content, forge.domains[domain])
+        text = forge.text(forge.envelope(content, entry))
+        roots = Roots(producer=forge.operator.public, decision=forge.approver.public)
+        for terms in (Terms(), COMPAT):
+            assert not verify_session_chain([text], terms, roots=roots).is_valid
+
+
+@pytest.mark.parametrize("kind", ["approved", "denied", "expired", "escalated"])
+def test_a_decision_with_the_operators_second_signature_is_a_violation_to_the_reference(
+    forge: Any, kind: str
+) -> None:
+    content = forge.content(
+        kind=kind,
+        trust_level="L1",
+        session_id="s",
+        seq=1,
+        approver_decision=forge.approval(decision=SAYS[kind]),
+    )
+    decision = forge.entry("approver", forge.approver, content, forge.domains["decision"])
+    rows = {
+        "the decision key signed twice": (forge.approver, ChainKind.ROLE_VIOLATION),
+        "somebody else did": (forge.stranger, None),
+    }
+    for second, expected in rows.values():
+        also = forge.entry("operator", second, content)
+        text = forge.text(forge.envelope(content, decision, also))
+        verdict = verify_session_chain([text], COMPAT)
+        if expected is None:
+            assert verdict.kind is ChainKind.LINK_BROKEN  # it got past the first pass
+        else:
+            assert (verdict.kind, verdict.role) == (expected, "decision")
+        assert verify_session_chain([text]).kind in (
+            ChainKind.CONTENT_TAMPER,
+            ChainKind.ROLE_VIOLATION,
+        )
+
+
+def test_the_worked_action_has_its_spec(worked: Json) -> None:
+    vector = worked["lifecycle"]
+    action = {"account": "a", "fields": {}, "tool_name": "t", "verb": "tool_call", "workflow": "w"}
+    assert action_spec(action) == vector["action_spec"]
+    assert action_spec(action, compat=True) == vector["action_spec"]
+    assert (
+        canonical_bytes(json.loads(vector["spec_descriptor"])) == vector["spec_descriptor"].encode()
+    )
+    assert hash_resume_token(vector["resume_token"]) == vector["resume_token_hash"]
