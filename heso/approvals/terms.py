@@ -53,6 +53,8 @@ def parse_terms(data: bytes) -> Terms:
 def terms_of(values: Mapping[str, Any]) -> Terms:
     """Raises `KeyError`, `TypeError` or `ValueError` for values that are no terms."""
     lists = ("approvers", "escalate_to", "roster")
+    if any(isinstance(values.get(key), str) for key in lists):
+        raise TypeError("a text where a list belongs, which would be read as its letters")
     known: dict[str, Any] = {
         key: tuple(value) if key in lists else value for key, value in values.items()
     }
