@@ -29,10 +29,11 @@ from heso.core.journal import (
     Signal,
     StepState,
     WrongRunState,
+    awaited_by,
     check_name,
     is_doubtful,
 )
-from heso.core.ticket import WrongState
+from heso.core.ticket import TicketState, WrongState
 from heso.ports import Batch, Heads, Journal, StoreError
 from heso.workflows.awaiting import trouble_of
 from heso.workflows.defining import Migration, NoSuchWorkflow, Workflow, find_path, is_defined
@@ -222,7 +223,11 @@ class Driver:
         return await self.drive(run.id)
 
     async def _has_come(self, run: Run) -> bool:
-        return any(one.id == run.id for one in await self.journal.movable(self._now(), 10_000))
+        for what in awaited_by(run):
+            ticket = await self.desk.tickets.find(Digest(what)) if is_digest(what) else None
+            if ticket is not None and ticket.state is TicketState.RUNNING and is_gone(ticket.owner):
+                return True  # no worker needs to be there to notice
+        return any(one.id == run.id for one in await self.journal.movable(self._now(), _MANY))
 
     def _record(self, workflow: Workflow, fields: Mapping[str, object], run_id: RunId) -> None:
         check_name(run_id, "a run's id")
