@@ -64,11 +64,18 @@ def read_lines(options: argparse.Namespace) -> Iterator[bytes]:
 def read_session(options: argparse.Namespace) -> list[bytes]:
     """The receipts of one session: a JSON array of them, or JSON lines. Raises `Malformed`."""
     if options.receipt == "-":
-        data = sys.stdin.buffer.read(_MAX_ARRAY + 1)
-    else:
-        data = read_file(Path(options.receipt), limit=_MAX_ARRAY)
-    if not data.lstrip().startswith(b"["):
-        return [line for line in data.splitlines() if line.strip()]
+        return _read_session(sys.stdin.buffer)
+    with _open_file(Path(options.receipt)) as file:
+        return _read_session(file)
+
+
+def _read_session(file: BinaryIO) -> list[bytes]:
+    begin = file.read(1)
+    while begin.isspace():
+        begin = file.read(1)
+    if begin != b"[":  # lines may go on for ever: a session is never judged by its beginning
+        return [line for _, line in _full_lines(file, begin)]
+    data = begin + file.read(_MAX_ARRAY)
     if len(data) > _MAX_ARRAY:
         raise Malformed("session", f"larger than {_MAX_ARRAY} bytes; write it as JSON lines")
     return split_array(data)
@@ -82,18 +89,16 @@ def read_numbered_lines(options: argparse.Namespace) -> Iterator[tuple[int, byte
     elif options.receipt == "-":
         yield from _full_lines(sys.stdin.buffer)
     else:
-        path = Path(options.receipt)
-        if not path.exists() or path.is_dir():
-            raise NotFound(f"{options.receipt} is not a file")
-        with path.open("rb") as file:
+        with _open_file(Path(options.receipt)) as file:
             yield from _full_lines(file)
 
 
-def _full_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Lines with something on them. Of one that is longer than any receipt only the beginning is kept: enough to refuse
+def _full_lines(file: BinaryIO, begin: bytes = b"") -> Iterator[tuple[int, bytes]]:
+    """Lines with something on them; `begin` was read already. Of one that is longer than any receipt only the beginning is kept: enough to refuse
     it, whatever its length."""
     number = 0
-    while line := file.readline(MAX_BYTES + 2):
+    while line := begin + file.readline(MAX_BYTES + 2):
+        begin = b""
         number += 1
         rest = line
         while not rest.endswith(b"\n") and (rest := file.readline(MAX_BYTES)):
@@ -112,7 +117,11 @@ def _project_lines(options: argparse.Namespace) -> Iterator[bytes]:
 
 def read_file(path: Path, *, limit: int = _MAX_FILE) -> bytes:
     """The file's bytes, at most one more than `limit`. Raises `NotFound`."""
+    with _open_file(path) as file:
+        return file.read(limit + 1)
+
+
+def _open_file(path: Path) -> BinaryIO:
     if not path.exists() or path.is_dir():
         raise NotFound(f"{path} is not a file")
-    with path.open("rb") as file:
-        return file.read(limit + 1)
+    return path.open("rb")

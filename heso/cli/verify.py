@@ -24,7 +24,7 @@ from heso.core.audit import verify_audit_chain
 from heso.core.encoding import PublicKey, parse_public_key
 from heso.core.errors import Malformed
 from heso.core.redaction import check_reveals, parse_sidecar
-from heso.core.verdict import ChainKind, Kind, Verdict
+from heso.core.verdict import ChainKind, ChainVerdict, Kind, Verdict
 from heso.core.verify import Examined, Terms, examine_receipt, plain_verdict
 from heso.core.visible import visible
 
@@ -99,9 +99,26 @@ def run(options: argparse.Namespace) -> int:
     if fault is not None:
         return fail(*fault, code=USAGE)
     try:
-        return _run(options)
+        return _run(_read_terms(options), options)
+    except _Misused as error:
+        return fail(str(error), error.cure, code=USAGE)
     except NotFound as error:
         return fail(str(error), "heso verify PATH, a hash, or - for standard input", code=USAGE)
+
+
+class _Misused(Exception):
+    """What the relying party brings is not what it has to be: that says nothing about any receipt."""
+
+    cure = (
+        "--log takes the key that `heso checkpoint` prints, --time-roots a file of PEM certificates"
+    )
+
+
+def _read_terms(options: argparse.Namespace) -> Terms:
+    try:
+        return read_terms(options)
+    except Malformed as error:
+        raise _Misused(str(error)) from None
 
 
 def _find_misuse(options: argparse.Namespace) -> tuple[str, str] | None:
@@ -159,8 +176,7 @@ def _find_bad_key(options: argparse.Namespace) -> tuple[str, str] | None:
     return None
 
 
-def _run(options: argparse.Namespace) -> int:
-    terms = read_terms(options)
+def _run(terms: Terms, options: argparse.Namespace) -> int:
     if options.each:
         return _verify_each(read_lines(options), terms, options)
     if options.chain:
@@ -177,7 +193,11 @@ def _run(options: argparse.Namespace) -> int:
 def _verify_session(options: argparse.Namespace, terms: Terms) -> int:
     from heso.core.session import Roots, verify_session_chain  # noqa: PLC0415  # one receipt does not need it
 
-    receipts = read_session(options)
+    try:
+        receipts = read_session(options)
+    except Malformed as error:
+        unread = ChainVerdict(kind=ChainKind.MALFORMED, detail=str(error))
+        return report_chain("session", unread, options)
     roots = None
     if options.producer_root is not None:
         decision = None if options.decision_root is None else PublicKey(options.decision_root)
