@@ -81,8 +81,7 @@ def seal_change(
         raise ChangeRefused("it does not wait for people any more")
     if at >= ticket.due:
         raise TooLate(action_hash, format_instant(ticket.due))
-    terms = parse_terms(ticket.terms_json)
-    check_may_decide(by, ticket, terms, bench.policy, operator=bench.operator.public_key, at=at)
+    _check_author(by, ticket, bench, at)
     content = ticket.content
     action: Any = content["action"]
     redaction: Any = content.get("redaction", {"markers": []})
@@ -90,25 +89,40 @@ def seal_change(
     fields = _changed(action["fields"], hidden, change)
     outcome = _judge({**action, "fields": fields}, bench)
     _refuse_laxer(outcome, content, ticket)
-    policy: Any = content["policy"]
-    record = {
-        "rule_id": outcome.rule_id,
-        "rule_display": outcome.display,
-        "matched_conditions": [*outcome.matched, _names(CHANGED_FIELD, action_hash)],
-        "decision_path": policy["decision_path"],
-    }
+    record = _record(outcome, content, action_hash)
     asked = {**content, "action": {**action, "fields": fields}, "policy": record}
-    terms = _terms(outcome, ticket, bench)
-    return _replace(
+    batch = _replace(
         heads,
         ticket,
         asked,
-        terms=terms,
+        terms=_terms(outcome, ticket, bench),
         bench=bench,
         at=at,
         why="approved with changes",
+        rung=ticket.rung,
         changes={**(modified_by(ticket) or {}), **change.values},
     )
+    for one in (
+        batch.tickets
+    ):  # also of what it becomes, or a refused yes would have changed it all the same
+        _check_author(by, one, bench, at)
+    return batch
+
+
+def _record(outcome: Outcome, content: Json, changes: Digest) -> Json:
+    """Why, in the new receipt: the rule that decides it now, and which action it changes."""
+    policy: Any = content["policy"]
+    return {
+        "rule_id": outcome.rule_id,
+        "rule_display": outcome.display,
+        "matched_conditions": [*outcome.matched, _names(CHANGED_FIELD, changes)],
+        "decision_path": policy["decision_path"],
+    }
+
+
+def _check_author(by: PublicKey, ticket: Ticket, bench: Bench, at: Instant) -> None:
+    terms = parse_terms(ticket.terms_json)
+    check_may_decide(by, ticket, terms, bench.policy, operator=bench.operator.public_key, at=at)
 
 
 def seal_reask(heads: Heads, action_hash: Digest, bench: Bench, at: Instant, *, why: str) -> Batch:
@@ -212,6 +226,7 @@ def _replace(
     bench: Bench,
     at: Instant,
     why: str,
+    rung: int = 0,
     changes: Mapping[str, object] | None = None,
 ) -> Batch:
     advance(old, Event.REPLACE)
@@ -234,6 +249,7 @@ def _replace(
         resume_token=token,
         call_key=old.call_key,
         suspended_at=at,
+        rung=rung,
         due=Instant(at + terms.sla_minutes * MINUTE),
         changes_json=old.changes_json if changes is None else canonical_bytes(dict(changes)),
     )

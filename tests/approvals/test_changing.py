@@ -206,3 +206,27 @@ def test_the_changed_values_are_in_the_receipt_and_the_hidden_ones_are_not(shop:
     new = approve_with(shop, old, cents=500)
     assert orjson.loads(new.fields_json)["cents"] == 500
     assert all(b"4242-secret" not in receipt for receipt in shop.everything())
+
+
+def test_whoever_decides_it_because_it_climbed_changes_it_as_well(shop: Shop) -> None:
+    old = shop.ask(shop.change(), "admin")
+    shop.vote(old, ADA, "escalated", "not mine")
+    new = approve_with(shop, old, CY, name="guest")
+    assert (new.state, new.rung) == ("approved", 1)
+    assert shop.resume(old) == "is guest"
+
+
+def test_a_change_that_leads_where_its_author_does_not_decide_is_no_change(shop: Shop) -> None:
+    """Another rule asks the same people first, and has another ladder."""
+    other = (
+        '[[rule]]\nid = "other"\norder = 0\nverb = "account_change"\ndecision = "require_approval"\n'
+        'conditions = [{ field = "name", op = "eq", value = "guest" }]\napprovers = ["finance"]\n'
+        'sla_minutes = 5\non_timeout = "escalate"\nescalate_to = ["board"]\n'
+    )
+    shop.rule(other + RULES + ROSTER)
+    old = shop.ask(shop.change(), "admin")
+    shop.vote(old, ADA, "escalated", "not mine")
+    before = shop.snapshot(old)
+    with pytest.raises(MayNotDecide):
+        approve_with(shop, old, CY, name="guest")
+    assert shop.snapshot(old) == before
