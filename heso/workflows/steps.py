@@ -82,7 +82,7 @@ async def gather(*steps: Awaitable[Any]) -> list[Any]:
     """
     results: list[Any] = [None] * len(steps)
     failed: dict[int, Exception] = {}
-    left: list[Leaves] = []
+    left: dict[int, Leaves] = {}
 
     async def one(index: int, step: Awaitable[Any]) -> None:
         with branching() as branch:
@@ -93,13 +93,13 @@ async def gather(*steps: Awaitable[Any]) -> list[Any]:
             except Leaves:
                 pass  # the branch knows
         if branch.left is not None:
-            left.append(branch.left)
+            left[index] = branch.left
 
     with stepping():
         async with create_task_group() as tasks:
             for index, step in enumerate(steps):
                 tasks.start_soon(one, index, step)
-        settled = first_of(left) if left else None
+        settled = first_of([left[index] for index in sorted(left)]) if left else None
         if settled is not None and not (failed and isinstance(settled, Waits)):
             raise settled
         if failed:
