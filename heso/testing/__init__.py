@@ -4,6 +4,7 @@ Pure Python, no test framework needed. Nothing else in heso imports it.
 """
 
 from heso.testing.conformance import exercise_ledger
+from heso.testing.conformance_journal import exercise_journal
 from heso.testing.conformance_reading import exercise_reading
 from heso.testing.conformance_sidecars import exercise_nonces, exercise_reveals, exercise_tickets
 from heso.testing.evidence import Evidence, LedgerBroken, check_ledger
@@ -27,6 +28,7 @@ __all__ = [
     "Store",
     "StoreMaker",
     "check_ledger",
+    "exercise_journal",
     "exercise_ledger",
     "exercise_nonces",
     "exercise_reading",

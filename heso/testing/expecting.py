@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from heso.ports import Ledger, Records, Tickets
+from heso.ports import Journal, Ledger, Records, Tickets
 
 
 class Nonconforming(AssertionError):
@@ -18,6 +18,7 @@ class Store:
     ledger: Ledger
     records: Records
     tickets: Tickets
+    journal: Journal
 
 
 StoreMaker = Callable[[], AbstractContextManager[Store]]

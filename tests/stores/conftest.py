@@ -11,6 +11,7 @@ import pytest
 from heso.stores.memory import MemoryLedger
 from heso.stores.sqlite.ledger import SqliteLedger
 from heso.stores.sqlite.records import SqliteRecords
+from heso.stores.sqlite.runs import SqliteJournal
 from heso.stores.sqlite.tickets import SqliteTickets
 from heso.testing import Evidence, Store, StoreMaker, check_ledger
 
@@ -33,7 +34,7 @@ def ledger(database: Path) -> Iterator[SqliteLedger]:
 @contextmanager
 def _memory_store() -> Iterator[Store]:
     ledger = MemoryLedger()
-    yield Store(ledger=ledger, records=ledger, tickets=ledger.tickets)
+    yield Store(ledger=ledger, records=ledger, tickets=ledger.tickets, journal=ledger.journal)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -49,7 +50,12 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> StoreMaker:
         made.append(file)
         records = SqliteRecords(file)
         try:
-            yield Store(ledger=ledger, records=records, tickets=SqliteTickets(file))
+            yield Store(
+                ledger=ledger,
+                records=records,
+                tickets=SqliteTickets(file),
+                journal=SqliteJournal(file),
+            )
         finally:
             records.close()
             ledger.close()

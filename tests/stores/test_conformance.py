@@ -10,6 +10,7 @@ from heso.stores.reveals import RevealFolder
 from heso.stores.sqlite.nonces import SqliteNonces
 from heso.testing import (
     StoreMaker,
+    exercise_journal,
     exercise_ledger,
     exercise_nonces,
     exercise_reading,
@@ -29,6 +30,10 @@ def test_records_keep_their_promises(make_store: StoreMaker) -> None:
 
 def test_tickets_keep_their_promises(make_store: StoreMaker) -> None:
     anyio.run(exercise_tickets, make_store)  # on asyncio: aiosqlite knows no other loop
+
+
+def test_journals_keep_their_promises(make_store: StoreMaker) -> None:
+    anyio.run(exercise_journal, make_store)  # on asyncio: aiosqlite knows no other loop
 
 
 def test_reveals_in_memory_keep_their_promises() -> None:

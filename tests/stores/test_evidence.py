@@ -155,7 +155,7 @@ def test_a_ledger_that_breaks_its_promises_does_not_conform(kind: type[MemoryLed
     @contextmanager
     def make() -> object:
         ledger = kind()
-        yield Store(ledger=ledger, records=ledger, tickets=ledger.tickets)
+        yield Store(ledger=ledger, records=ledger, tickets=ledger.tickets, journal=ledger.journal)
 
     with pytest.raises((Nonconforming, LedgerBroken)):
         anyio.run(exercise_ledger, make)
@@ -165,7 +165,7 @@ def test_tickets_that_break_their_promises_do_not_conform() -> None:
     @contextmanager
     def make() -> object:
         ledger = Deaf()
-        yield Store(ledger=ledger, records=ledger, tickets=ledger.tickets)
+        yield Store(ledger=ledger, records=ledger, tickets=ledger.tickets, journal=ledger.journal)
 
     with pytest.raises(Nonconforming):
         anyio.run(exercise_tickets, make)
