@@ -2,7 +2,8 @@
 
 The CMS signature, its signed attributes, the chain to a pinned root as of the token's own time, and the signer's
 critical time-stamping key usage are checked by `rfc3161-client` over OpenSSL. What it leaves to its caller is here:
-the imprint's algorithm, the size, and that a token is one DER value with nothing behind it.
+the imprint's algorithm, the size, the order of the certificates, and that a token is one DER value with nothing behind
+it.
 
 Not checked: revocation. A root whose authority lost a key has to be unpinned.
 """
@@ -26,6 +27,7 @@ from heso.core.time_anchor import AnchorRefused
 
 MAX_TOKEN_BYTES = 64 * 1024
 _SHA256 = "2.16.840.1.101.3.4.2.1"
+_SET = 0xA0  # the certificates of a CMS SignedData
 _GRANTED = bytes.fromhex("3003020100")  # PKIStatusInfo: granted
 
 
@@ -64,7 +66,7 @@ def decode_reply(data: bytes) -> Reply:
     if len(data) > MAX_TOKEN_BYTES:
         raise AnchorRefused(f"{len(data)} bytes; at most {MAX_TOKEN_BYTES} are read")
     try:
-        response = decode_timestamp_response(data)
+        response = decode_timestamp_response(_sort_certificates(data))
         status = int(response.status)
         info = response.tst_info if status == PKIStatus.GRANTED else None
         if info is not None:
@@ -93,6 +95,40 @@ def check_reply(reply: Reply, *, imprint: bytes, roots: Sequence[Certificate]) -
     except Exception as error:  # noqa: BLE001  # as above
         raise AnchorRefused(f"its token cannot be checked ({type(error).__name__})") from None
     return reply.gen_time
+
+
+def _sort_certificates(reply: bytes) -> bytes:
+    """The reply with its certificates in the order of DER, which is the only one that the library reads.
+
+    CMS leaves their order to the authority, and no signature is over it. What is not read here is left as it is.
+    """
+    try:
+        (whole,) = _parts(reply, 0, len(reply))
+        _, token = _parts(reply, *whole[1:])
+        _, explicit = _parts(reply, *token[1:])
+        (signed,) = _parts(reply, *explicit[1:])
+        start, end = next(part[1:] for part in _parts(reply, *signed[1:]) if reply[part[0]] == _SET)
+        certificates = [reply[at:behind] for at, _, behind in _parts(reply, start, end)]
+    except (ValueError, IndexError, StopIteration):
+        return reply
+    return reply[:start] + b"".join(sorted(certificates)) + reply[end:]
+
+
+def _parts(data: bytes, at: int, end: int) -> list[tuple[int, int, int]]:
+    """The DER values in a range: where each begins, where its content does, and where it ends."""
+    parts: list[tuple[int, int, int]] = []
+    while at < end:
+        size, start = data[at + 1], at + 2
+        if size > 0x80:
+            start += size - 0x80
+            size = int.from_bytes(data[at + 2 : start], "big")
+        elif size == 0x80:
+            raise ValueError("a length that is not definite")
+        if start + size > end:
+            raise ValueError("a value that is longer than what it is in")
+        parts.append((at, start, start + size))
+        at = start + size
+    return parts
 
 
 def _as_reply(token: bytes) -> bytes:
