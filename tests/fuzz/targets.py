@@ -74,6 +74,7 @@ def read_resealed(data: bytes) -> None:
     except (ValueError, KeyError, TypeError, AttributeError, Malformed, RecursionError):
         return
     read_receipt(resealed)
+    read_chain(resealed)
 
 
 def read_chain(data: bytes) -> None:
