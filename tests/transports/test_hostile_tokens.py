@@ -6,7 +6,10 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import anyio
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,6 +20,8 @@ from heso.core.errors import Malformed
 from heso.core.hashing import digest
 from heso.core.time_anchor import AnchorRefused, imprint_of
 from heso.core.timestamps import MAX_TOKEN_BYTES, TimeRoots, decode_reply, parse_time_roots
+from heso.ports import NoTimestamp
+from heso.transports.rfc3161 import HttpTimeAuthority
 
 pytestmark = pytest.mark.skipif(
     shutil.which("openssl") is None, reason="NO OPENSSL: it signs the tokens"
@@ -275,3 +280,46 @@ def test_a_reply_that_is_too_long_or_was_not_granted_is_no_token() -> None:
 def test_what_holds_no_certificate_is_no_root(pem: bytes) -> None:
     with pytest.raises(Malformed):
         parse_time_roots(pem)
+
+
+def test_an_answer_to_another_request_gives_no_token(stamp: Stamp) -> None:
+    """The token is over the right hash by the right authority: but it was made for somebody else's question."""
+    token = stamp(TSA)
+    size = len(token) + 5
+    reply = b"\x30\x82" + size.to_bytes(2, "big") + bytes.fromhex("3003020100") + token
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            200, headers={"content-type": "application/timestamp-reply"}, content=reply
+        )
+
+    async def ask() -> bytes:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            authority = HttpTimeAuthority("http://tsa.example", trust(ROOT), client=client)
+            return await authority.stamp(ANCHORED)
+
+    assert trust(ROOT).gen_time(token, IMPRINT) > 0
+    with pytest.raises(NoTimestamp, match="it answers another request"):
+        anyio.run(ask)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\x30\x80\x00\x00",
+        b"\x30\x84\xff\xff\xff\xff",
+        b"\x30",
+        b"\x30\xff" + b"\xff" * 130,
+        b"\x30\x01",
+    ],
+)
+def test_lengths_that_lead_nowhere_are_refused(junk: bytes) -> None:
+    for data in (junk, b"\x30\x03\x02\x01\x00" + junk, b"\x30" + bytes([len(junk)]) + junk):
+        with pytest.raises(AnchorRefused):
+            decode_reply(data)
+
+
+def test_an_imprint_that_cannot_be_compared_is_no_crash(stamp: Stamp) -> None:
+    nothing: Any = None
+    with pytest.raises(AnchorRefused):
+        trust(ROOT).gen_time(stamp(TSA), nothing)
