@@ -47,14 +47,25 @@ from heso.core.note import (
     parse_note,
     sign_note,
 )
-from heso.core.projection import project_json
+from heso.core.projection import (
+    _parse_double,
+    _parse_integer,
+    _project_scalar,
+    project_json,
+)
 from heso.core.receipt import ChainBlock, Json, SessionId, canonical_content, seal_receipt
 from heso.core.redaction import check_path, redact_fields
 from heso.core.schema import ENVELOPE
 from heso.core.session import Roots, verify_session_chain
 from heso.core.shapes import compile_check
 from heso.core.strict_json import MAX_BYTES
-from heso.core.transparency import PinnedLog, TransparencyRefused, add_proof, write_proof
+from heso.core.transparency import (
+    PinnedLog,
+    TransparencyRefused,
+    add_proof,
+    check_transparency,
+    write_proof,
+)
 from heso.core.verdict import ChainKind, Kind
 from heso.core.verify import Terms, verify_lifecycle_receipt, verify_receipt
 from heso.core.visible import visible
@@ -385,3 +396,25 @@ def test_cases_that_do_not_exist_are_no_cases() -> None:
         hash_taxonomy((), nothing)
     with pytest.raises(ValueError, match="without an end"):
         classify({}, Taxonomy((), Digest("0" * 64)))
+
+
+def test_a_proof_of_text_that_is_none_is_refused(forge: Any) -> None:
+    """No reader of JSON gives such a text; whoever holds an envelope of their own may."""
+    proof = {"log_id": "log", "leaf_index": 0, "inclusion_proof": [], "checkpoint": "\ud800"}
+    with pytest.raises(TransparencyRefused, match="not text"):
+        check_transparency(
+            {**forge.l0(), "transparency": [proof]},
+            PinnedLog(origin="log", key=OPERATOR.public_key),
+        )
+
+
+def test_the_second_reader_refuses_by_itself_what_the_first_does() -> None:
+    """Two readers look at every text; neither leaves infinities or duplicates to the other."""
+    with pytest.raises(ValueError, match="beyond a double"):
+        _parse_double("1e400")
+    with pytest.raises(ValueError, match="beyond a double"):
+        _parse_integer("9" * 400)
+    assert _parse_integer("9" * 300) == int("9" * 300)
+    nothing: Any = object()
+    with pytest.raises(AssertionError):
+        _project_scalar(0, nothing)

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 import heso
 from heso.async_gate.effects import classify_call
+from heso.core.encoding import Digest
 from heso.core.receipt import Action, Verb
 from heso.policy.scope import parse_host
 from heso.project import create_project
 from heso.taxonomy.bundle import BadTaxonomy, load_taxonomy, parse_taxonomy
 from heso.taxonomy.classify import classify, glob_matches, stricter_verb
 from heso.taxonomy.facts import Signal, observe
-from heso.taxonomy.model import FLAGS, METHODS
+from heso.taxonomy.model import FLAGS, METHODS, ResourceClass, Taxonomy, hash_taxonomy
 
 # As policy has it: a person always, a person unless a rule bounds it, whatever the policy says.
 FLOOR = {
@@ -286,3 +287,33 @@ def test_any_glob_matches_as_its_regular_expression_does(glob: str, path: str) -
         for part in re.findall(r"\*\*|\*|[^*]", glob)
     )
     assert glob_matches(glob, path) is bool(re.fullmatch(pattern, path, re.DOTALL))
+
+
+@pytest.mark.parametrize(
+    ("host", "bare"),
+    [
+        ("[::1]:443", "[::1]:443"),
+        ("[::1]", "[::1]"),
+        ("::1", "::1"),
+        ("a:b", "a:b"),
+        ("a:٤", "a:٤"),
+        ("", ""),
+        (":", ""),
+    ],
+)
+def test_what_is_no_name_with_a_port_stays_as_it_is(host: str, bare: str) -> None:
+    assert observe(Verb.TOOL_CALL, host) == {"host": bare}
+
+
+def test_an_origin_that_says_nothing_about_the_effect_is_only_told() -> None:
+    assert observe(Verb.TOOL_CALL, None, Signal(origin="proxy")) == {"origin": "proxy"}
+    assert observe(Verb.TOOL_CALL, None, Signal(origin="payment_sdk"))["is_payment"] is True
+
+
+def test_a_row_of_no_kind_is_no_row() -> None:
+    nothing: Any = object()
+    broken = ResourceClass("a", Verb.PAYMENT, "spend", (nothing,))
+    with pytest.raises(AssertionError):
+        hash_taxonomy((broken,), "current")
+    with pytest.raises(AssertionError):
+        classify({}, Taxonomy((broken,), Digest("0" * 64)))
