@@ -21,10 +21,18 @@ from heso.workflows.worker import Worker
 from tests.approvals.shop import ADA, ROSTER, RULES, Shop
 from tests.workflows.runstage import Killed
 
-NAMES = st.sampled_from([RunId("a"), RunId("b"), RunId("c")])
+NAMES = st.sampled_from([RunId(name) for name in "abcdef"])
 PLACES = ["book:in", "book:out", "pay:in", "pay:out", "note:in", "note:out", "child", "flow", "end"]
 ALLOWED = '[[rule]]\nid = "tools"\norder = 99\nverb = "tool_call"\ndecision = "allow"\n'
+HOPS = st.tuples(
+    st.sampled_from(["", *PLACES]),
+    st.booleans(),
+    st.sampled_from([0, 61]),
+    st.sampled_from(["", "approved", "approved"]),
+)
+"""Where a drive dies, whether it is killed there, how much later it is, and what people said by then."""
 ENDS = (StepState.DONE, StepState.FAILED)
+NOES = (heso.RejectedError, heso.ExpiredError, heso.WithdrawnError, heso.ToolFailedError)
 GONE = this_process().rpartition("/")[0] + "/0"
 
 
@@ -42,8 +50,6 @@ class Life(RuleBasedStateMachine):
         self.steps: dict[tuple[RunId, str, int], JournalStep] = {}
         self._define()
         self._restart()
-        self.start(RunId("a"))
-        self.runs_and_journals_only_grow()
 
     def _define(self) -> None:
         @heso.tool(name="machine.book")
@@ -73,7 +79,7 @@ class Life(RuleBasedStateMachine):
             self._pass("flow")
             try:
                 found.append(await pay(name, 500))
-            except (heso.RejectedError, heso.ExpiredError, heso.WithdrawnError):
+            except NOES:
                 found.append("no")
             found.append(await heso.receive("word", timeout=3600))
             found += await heso.gather(note(name), child(name))
@@ -107,40 +113,45 @@ class Life(RuleBasedStateMachine):
             act()
         self.dies = ""
 
-    @rule(name=NAMES)
-    def start(self, name: RunId) -> None:
-        self._try(lambda: asyncio.run(self.driver.start(self.flow, {"name": name}, name)))
+    @rule(name=NAMES, place=st.sampled_from(["", *PLACES]), is_killed=st.booleans())
+    def start(self, name: RunId, place: str, is_killed: bool) -> None:
+        self._drive(name, place, is_killed=is_killed)
 
     @rule(name=NAMES)
     def start_something_else_of_this_name(self, name: RunId) -> None:
         if name in self.runs:
             self._try(lambda: asyncio.run(self.driver.start(self.flow, {"name": "x"}, name)))
 
-    @rule(
-        which=st.integers(0, 9),
-        place=st.sampled_from(PLACES),
-        is_killed=st.booleans(),
-        seconds=st.sampled_from([0, 61]),
-        says=st.sampled_from(["", "approved"]),
-    )
-    def drive_and_die(
-        self, which: int, place: str, is_killed: bool, seconds: int, says: str
-    ) -> None:
+    @rule(which=st.integers(0, 9), hops=st.lists(HOPS, min_size=1, max_size=6))
+    def go_on(self, which: int, hops: list[tuple[str, bool, int, str]]) -> None:
+        for place, is_killed, seconds, says in hops:
+            for name in list(self.runs)[which % max(1, len(self.runs)) :][:1]:
+                self.shop.clock.advance(seconds)
+                if says:
+                    self.decide(says)
+                self._drive(name, place, is_killed=is_killed)
+                self.no_step_happened_twice()
+                self.runs_and_journals_only_grow()
+
+    def _drive(self, name: RunId, place: str, *, is_killed: bool) -> None:
         """Killed: nothing that a process says on its way out is on disk."""
-        for name in list(self.runs)[which % len(self.runs) :][:1]:
-            self.shop.clock.advance(seconds)
-            if says:
-                self.decide(says)
-            self.dies = place
-            before = self.driver.read(name)
-            self._try(lambda name=name: asyncio.run(self.driver.drive(name)))
-            after = self.driver.read(name)
-            if is_killed and after.fence > before.fence and after.state not in ENDED_RUNS:
-                torn = replace(
-                    after, state=RunState.RUNNING, owner=GONE, waiting_for="", error=None
-                )
-                self.ledger.journal.runs[name] = torn
-            self._restart()
+        known = self.ledger.journal.runs.get(name)
+        is_child = known is not None and known.name == "machine.child"
+        self.dies = place
+
+        async def drive() -> None:
+            if is_child:
+                await self.driver.drive(name)
+            else:
+                await self.driver.start(self.flow, {"name": name}, name)
+
+        self._try(lambda: asyncio.run(drive()))
+        after = self.ledger.journal.runs[name]
+        was_driven = after.fence > (0 if known is None else known.fence)
+        if is_killed and was_driven and after.state not in ENDED_RUNS:
+            torn = replace(after, state=RunState.RUNNING, owner=GONE, waiting_for="", error=None)
+            self.ledger.journal.runs[name] = torn
+        self._restart()
 
     @rule(seconds=st.sampled_from([-7200, -30, 30, 90, 90, 4000]))
     def jump(self, seconds: int) -> None:
@@ -221,7 +232,9 @@ class Life(RuleBasedStateMachine):
         for _ in range(12):
             self.look_at_what_is_in_doubt()
             self.decide("approved")
-            self.jump(4000)
+            self.jump(61)
+            for name in self.runs:
+                self.signal(name, 9)
             self._restart()
             self.work("")
         self.runs_and_journals_only_grow()
@@ -234,4 +247,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestLife.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
