@@ -229,10 +229,10 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever happened, nothing is lost: with time and a person's word every run comes to its end."""
-        for _ in range(12):
+        for later in (61, 61, 61, 30_000, 61, 61, 61, 4000, 61, 61):
             self.look_at_what_is_in_doubt()
             self.decide("approved")
-            self.jump(61)
+            self.jump(later)
             for name in self.runs:
                 self.signal(name, 9)
             self._restart()
