@@ -10,6 +10,9 @@ import heso
 from heso.core.journal import RunState, StepState
 from tests.workflows.runstage import Stage
 
+# A native cancel tears a read away, and aiosqlite's own thread then finds its loop closed. Nothing is lost by it.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
 
 async def _by_exception(act: Callable[[], object]) -> object:
     try:
@@ -75,10 +78,6 @@ SWALLOWERS = [
 
 
 @pytest.mark.parametrize("swallow", SWALLOWERS, ids=lambda one: one.__name__)
-# A native cancel tears a read away, and aiosqlite's own thread then finds its loop closed. Nothing is lost by it.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-
-
 def test_no_user_code_swallows_a_suspension(stage: Stage, swallow: Callable) -> None:
     pay = stage.tool(name="leaving.pay", verb="payment")
     after = stage.tool(name="leaving.after")
