@@ -82,7 +82,7 @@ class Driver:
                 result = await self._go_on(workflow, claimed)
                 finished = {"result_json": result_json(result)}
             except NotOurs:
-                return self.read(run_id)
+                return await self._lost(run_id)
             except (Waits, Parks, Exception) as left:  # noqa: BLE001  # whatever a workflow raises is how it ended
                 return self._leave(claimed, *self._why(left))
             except BaseException:  # cancelled, or Ctrl-C: no outcome, and nobody drives it any more
@@ -336,6 +336,15 @@ class Driver:
         if left[0].state is RunState.CANCELLED:
             self._take_back(changes.get("waiting_for", ""))
         return left[0]
+
+    async def _lost(self, run_id: RunId) -> Run:
+        """A run that is not ours any more. When it was cancelled under our hands, nobody else knows what it asked."""
+        run = self.read(run_id)
+        if run.state is RunState.CANCELLED:
+            steps = await self.journal.steps(run_id)
+            asked = [one.ticket for one in steps if one.state is StepState.ASKED and one.ticket]
+            self._take_back("\n".join(asked))
+        return run
 
     def _change(self, run_id: RunId, change: Any) -> Run:
         seen: list[Run] = []

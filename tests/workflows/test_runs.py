@@ -151,6 +151,7 @@ def test_any_number_that_start_one_run_at_once_do_each_step_once(
 
     assert anyio.run(all_at_once) == [0, 1, 2]
     assert stage.ran == [f"r/runs.slow/{number}" for number in range(3)]
+    assert heso.status("r").fence == 1  # nobody took from another what that one was driving
 
 
 @pytest.mark.parametrize("is_async", [True, False])

@@ -97,6 +97,24 @@ def test_no_user_code_swallows_a_suspension(stage: Stage, swallow: Callable) -> 
     assert stage.ran == [run.waiting_for, "r/leaving.after/0"]
 
 
+@pytest.mark.parametrize("swallow", SWALLOWERS, ids=lambda one: one.__name__)
+def test_no_user_code_swallows_the_last_thing_a_run_waits_for(
+    stage: Stage, swallow: Callable
+) -> None:
+    pay = stage.tool(name="leaving.last", verb="payment")
+
+    @heso.workflow(name="leaving.ending")
+    async def flow() -> object:
+        return await swallow(lambda: pay("o"))
+
+    run = stage.start(flow)
+    assert (run.state, stage.ran) == (RunState.WAITING, [])
+    stage.decide(run.waiting_for)
+    stage.work()
+    wanted = "swallowed" if swallow is _by_returning_in_finally else "o"
+    assert (stage.result(), stage.ran) == (wanted, [run.waiting_for])
+
+
 def test_no_user_code_swallows_that_a_run_is_parked(stage: Stage) -> None:
     inputs = iter("ab")
     tell = stage.tool(name="leaving.tell")

@@ -1,10 +1,14 @@
 """Steps beside each other, and runs inside runs."""
 
+from contextlib import suppress
+
 import anyio
 import pytest
 
 import heso
 from heso.core.journal import RunState, StepState
+from heso.ports import NotWritten, Unacknowledged
+from heso.testing import Fault, FaultyLedger
 from tests.workflows.runstage import Stage
 
 
@@ -263,3 +267,50 @@ def test_a_child_is_called_in_a_run_only(stage: Stage) -> None:
 
     with pytest.raises(TypeError, match=r"start it with heso\.start"):
         anyio.run(flow)
+
+
+@pytest.mark.parametrize("cancels_first", [True, False])
+def test_what_a_run_asks_while_it_is_cancelled_is_taken_back(
+    stage: Stage, cancels_first: bool
+) -> None:
+    pay = stage.async_tool(name="together.asks", verb="payment")
+
+    @heso.tool(name="together.cancels")
+    async def cancels() -> None:
+        await anyio.sleep(0 if cancels_first else 0.1)
+        heso.cancel("r")
+
+    @heso.workflow(name="together.cancelled")
+    async def flow() -> None:
+        await heso.gather(cancels(), pay("p"))
+
+    assert stage.start(flow).state is RunState.CANCELLED
+    states = {state for (state,) in stage.sql("SELECT state FROM ticket")}
+    assert states <= {"cancelled"}
+    assert cancels_first or states
+    stage.work()
+    assert stage.ran == []
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+def test_our_own_trouble_is_no_end_of_a_child(stage: Stage, fault: Fault) -> None:
+    """Every append of a parent and its child goes wrong in turn, once."""
+
+    @heso.workflow(name="together.troubled_child")
+    async def child() -> object:
+        return await heso.remember("x", lambda: "done")
+
+    @heso.workflow(name="together.troubled")
+    async def parent() -> object:
+        return await child()
+
+    for number in range(14):
+        name = f"f{number}"
+        ledger = stage.runtime.gate.ledger
+        object.__setattr__(stage.runtime.gate, "ledger", FaultyLedger(ledger, {number: fault}))
+        with suppress(NotWritten, Unacknowledged):
+            stage.start(parent, id=name)
+        object.__setattr__(stage.runtime.gate, "ledger", ledger)
+        stage.passes(minutes=1)
+        stage.start(parent, id=name)
+        assert stage.result(name) == "done"
