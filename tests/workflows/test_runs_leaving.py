@@ -198,6 +198,32 @@ def test_a_run_that_was_torn_out_of_its_function_goes_on(
     assert (stage.result(), stage.ran) == ("b", ["r/leaving.before_it/0"])
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_body_that_was_torn_out_is_in_doubt_and_the_run_parks(
+    stage: Stage, error: type[BaseException], kind: str
+) -> None:
+    @heso.tool(name="leaving.sync_torn")
+    def sync() -> None:
+        stage.ran.append("torn")
+        raise error
+
+    @heso.tool(name="leaving.later_torn")
+    async def later() -> None:
+        stage.ran.append("torn")
+        raise error
+
+    @heso.workflow(name="leaving.torn_body")
+    async def flow() -> None:
+        sync() if kind == "def" else await later()
+
+    with pytest.raises(error):
+        stage.start(flow)
+    assert heso.status("r").state is RunState.WAITING
+    stage.work()
+    assert (heso.status("r").state, stage.ran) == (RunState.PARKED, ["torn"])
+
+
 def test_a_body_is_finished_before_a_cancellation_is_delivered(stage: Stage) -> None:
     @heso.tool(name="leaving.slow")
     async def slow() -> str:
