@@ -261,4 +261,5 @@ def test_a_parked_run_is_tried_however_many_came_after_it(stage: Stage) -> None:
     _waiting(stage, "a", "end")
     stage.reopen()
     stage.work()
+    assert heso.status("r").state is RunState.DONE
     assert stage.result() == ["a", "end"]

@@ -292,6 +292,29 @@ def test_what_a_run_asks_while_it_is_cancelled_is_taken_back(
     assert stage.ran == []
 
 
+@pytest.mark.parametrize("asks", ["people", "a child"])
+def test_what_a_cancelled_run_would_have_waited_for_is_taken_back(stage: Stage, asks: str) -> None:
+    pay = stage.async_tool(name="together.left", verb="payment")
+
+    @heso.workflow(name="together.left_child")
+    async def child() -> None:
+        await heso.receive("never")
+
+    async def cancel() -> None:  # no step, so nothing tells the run before it leaves
+        await anyio.sleep(0.1)
+        heso.cancel("r")
+
+    @heso.workflow(name="together.leaves")
+    async def flow() -> None:
+        await heso.gather(pay("p") if asks == "people" else child(), cancel())
+
+    assert stage.start(flow).state is RunState.CANCELLED
+    left = stage.sql("SELECT state FROM ticket") + stage.sql(
+        "SELECT state FROM run WHERE id != 'r'"
+    )
+    assert left == [("cancelled",)]
+
+
 @pytest.mark.parametrize("fault", list(Fault))
 def test_our_own_trouble_is_no_end_of_a_child(stage: Stage, fault: Fault) -> None:
     """Every append of a parent and its child goes wrong in turn, once."""
