@@ -12,7 +12,7 @@ from statistics import median
 
 RECORD = b"r" * 1400
 APPENDS = 200
-LIBRARIES = ("orjson", "blake3", "pynacl", "anyio", "aiosqlite")
+LIBRARIES = ("orjson", "blake3", "pynacl", "anyio")
 
 
 def durable_append_us(file: Path) -> float:

@@ -28,12 +28,14 @@ def test_records_keep_their_promises(make_store: StoreMaker) -> None:
     anyio.run(exercise_reading, make_store)
 
 
-def test_tickets_keep_their_promises(make_store: StoreMaker) -> None:
-    anyio.run(exercise_tickets, make_store)  # on asyncio: aiosqlite knows no other loop
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_tickets_keep_their_promises(make_store: StoreMaker, backend: str) -> None:
+    anyio.run(exercise_tickets, make_store, backend=backend)
 
 
-def test_journals_keep_their_promises(make_store: StoreMaker) -> None:
-    anyio.run(exercise_journal, make_store)  # on asyncio: aiosqlite knows no other loop
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_journals_keep_their_promises(make_store: StoreMaker, backend: str) -> None:
+    anyio.run(exercise_journal, make_store, backend=backend)
 
 
 def test_reveals_in_memory_keep_their_promises() -> None:

@@ -10,9 +10,6 @@ import heso
 from heso.core.journal import RunState, StepState
 from tests.workflows.runstage import Stage
 
-# A native cancel tears a read away, and aiosqlite's own thread then finds its loop closed. Nothing is lost by it.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-
 
 async def _by_exception(act: Callable[[], object]) -> object:
     try:

@@ -264,12 +264,14 @@ class SqliteLedger:
         """One caller's failing seal is that caller's failure, not its neighbours'."""
         try:
             job.batch, job.rows = ordering.place(job.seal)
-            self._in_hand.take(job.batch.tickets)
-            write_journal_of(job.batch, connection)
         except sqlite3.Error:
             raise  # reading a head failed: the transaction is what is broken
         except Exception as error:  # noqa: BLE001  # whatever it is, it is the caller's to see
             job.error = error
+            return
+        # From here the chains have grown in memory: whatever fails now fails the whole transaction, not this caller alone.
+        self._in_hand.take(job.batch.tickets)
+        write_journal_of(job.batch, connection)
 
     def _begin(self, connection: sqlite3.Connection) -> Ordering:
         try:

@@ -76,7 +76,7 @@ class _Contents:
         return found if moved is None else None if moved.is_delivered else moved
 
     def load_run(self, run: RunId) -> Run | None:
-        from heso.stores.sqlite.runs import load_run  # noqa: PLC0415  # it loads aiosqlite, which a gate does not need
+        from heso.stores.sqlite.runs import load_run  # noqa: PLC0415  # it loads anyio, which a gate does not need
 
         return load_run(self._connection, run)
 
@@ -89,7 +89,7 @@ class _Contents:
 def write_journal_of(batch: Batch, connection: sqlite3.Connection) -> None:
     """What a batch says of runs, inside its transaction and at once: the next seal reads it."""
     if batch.runs or batch.steps or batch.signals or batch.replaces_steps_of is not None:
-        from heso.stores.sqlite.runs import write_journal  # noqa: PLC0415  # it loads aiosqlite
+        from heso.stores.sqlite.runs import write_journal  # noqa: PLC0415  # it loads anyio
 
         write_journal(batch, connection)
 

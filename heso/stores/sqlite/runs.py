@@ -1,20 +1,16 @@
-"""Runs, steps and signals in SQL. Written by the ledger's writer, beside the receipts they belong to; read through
-aiosqlite."""
+"""Runs, steps and signals in SQL. Written by the ledger's writer, beside the receipts they belong to; read off the
+event loop."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-import aiosqlite
-from anyio import CancelScope
 
 from heso.core.instant import Instant
 from heso.core.journal import JournalStep, Run, RunId, RunState, Signal, StepState, awaited_by
 from heso.ports import Batch
+from heso.stores.sqlite.reading import ask
 
 _RUN = tuple(column.name for column in fields(Run))
 _STEP = tuple(column.name for column in fields(JournalStep))
@@ -93,39 +89,21 @@ class SqliteJournal:
         self._file = file
 
     async def find(self, run: RunId) -> Run | None:
-        rows = await self._read(_FIND_RUN, (run,))
+        rows = await ask(self._file, _FIND_RUN, (run,))
         return _read_run(rows[0]) if rows else None
 
     async def steps(self, run: RunId) -> Sequence[JournalStep]:
-        return [_read_step(row) for row in await self._read(_STEPS, (run,))]
+        return [_read_step(row) for row in await ask(self._file, _STEPS, (run,))]
 
     async def newest(self, limit: int) -> Sequence[Run]:
-        return [_read_run(row) for row in await self._read(_NEWEST, (limit,))]
+        return [_read_run(row) for row in await ask(self._file, _NEWEST, (limit,))]
 
     async def running(self, limit: int) -> Sequence[Run]:
-        return [_read_run(row) for row in await self._read(_RUNNING, (limit,))]
+        return [_read_run(row) for row in await ask(self._file, _RUNNING, (limit,))]
 
     async def movable(self, now: Instant, limit: int) -> Sequence[Run]:
-        rows = await self._read(_MOVABLE, {"now": now, "limit": limit})
+        rows = await ask(self._file, _MOVABLE, {"now": now, "limit": limit})
         return [_read_run(row) for row in rows]
-
-    async def _read(self, query: str, parameters: Any) -> list[tuple[Any, ...]]:
-        # A reader that is torn away leaves aiosqlite's thread behind, talking to a loop that may be gone.
-        rows: list[tuple[Any, ...]] = []
-        with CancelScope(shield=True):
-            rows = await self._read_whole(query, parameters)
-        return rows  # noqa: RET504  # for the type checker a scope may swallow an error
-
-    async def _read_whole(self, query: str, parameters: Any) -> list[tuple[Any, ...]]:
-        async with self._open() as connection, connection.execute(query, parameters) as cursor:
-            return [tuple(row) for row in await cursor.fetchall()]
-
-    @asynccontextmanager
-    async def _open(self) -> AsyncIterator[aiosqlite.Connection]:
-        async with aiosqlite.connect(
-            f"file:{quote(str(self._file))}?mode=ro", uri=True
-        ) as connection:
-            yield connection
 
 
 def _read_run(row: Sequence[Any]) -> Run:

@@ -1,21 +1,12 @@
-"""What waits for people, read through aiosqlite: off the event loop, off the ledger's hot path.
+"""What waits for people, read off the event loop."""
 
-A connection lives for one question. aiosqlite's thread is not a daemon, so one that stayed open could keep a
-finished program alive.
-"""
-
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
-
-import aiosqlite
-from anyio import CancelScope
 
 from heso.core.encoding import Digest
 from heso.core.instant import Instant
 from heso.core.ticket import OPEN_STATES, Ticket, TicketState
+from heso.stores.sqlite.reading import ask
 from heso.stores.sqlite.ticket_rows import TICKET_COLUMNS, read_ticket
 
 _FIND = f"SELECT {TICKET_COLUMNS} FROM ticket WHERE action_hash = ?"  # noqa: S608  # constants
@@ -54,30 +45,11 @@ class SqliteTickets:
         return await self._read(_DUE, (state, by, limit))
 
     async def count(self, state: TicketState) -> int:
-        async with (
-            self._open() as connection,
-            connection.execute(_COUNT, (state,)) as cursor,
-        ):
-            row = await cursor.fetchone()
-            return 0 if row is None else int(row[0])
+        ((count,),) = await ask(self._file, _COUNT, (state,))
+        return int(count)
 
     async def opened_after(self, number: int, *, limit: int = 50) -> Sequence[Ticket]:
         return await self._read(_OPENED_AFTER, (number, limit))
 
     async def _read(self, query: str, parameters: tuple[object, ...]) -> list[Ticket]:
-        # A reader that is torn away leaves aiosqlite's thread behind, talking to a loop that may be gone.
-        rows: list[Ticket] = []
-        with CancelScope(shield=True):
-            rows = await self._read_whole(query, parameters)
-        return rows  # noqa: RET504  # for the type checker a scope may swallow an error
-
-    async def _read_whole(self, query: str, parameters: Any) -> list[Ticket]:
-        async with self._open() as connection, connection.execute(query, parameters) as cursor:
-            return [read_ticket(tuple(row)) for row in await cursor.fetchall()]
-
-    @asynccontextmanager
-    async def _open(self) -> AsyncIterator[aiosqlite.Connection]:
-        async with aiosqlite.connect(
-            f"file:{quote(str(self._file))}?mode=ro", uri=True
-        ) as connection:
-            yield connection
+        return [read_ticket(row) for row in await ask(self._file, query, parameters)]
