@@ -36,7 +36,7 @@ from heso.core.receipt import (
     seal_receipt,
 )
 from heso.core.ticket import Event, Ticket, TicketState, advance
-from heso.policy.evaluate import evaluate_action
+from heso.policy.evaluate import RAISED_FIELD, declared_verb, evaluate_raised
 from heso.policy.model import ApprovalTerms, Outcome, RequireApproval
 from heso.ports import Batch, Entry, Heads
 
@@ -87,7 +87,7 @@ def seal_change(
     redaction: Any = content.get("redaction", {"markers": []})
     hidden = frozenset(m["field_path"].partition(".")[0] for m in redaction["markers"])
     fields = _changed(action["fields"], hidden, change)
-    outcome = _judge({**action, "fields": fields}, bench)
+    outcome = _judge({**action, "fields": fields}, declared_verb(content), bench)
     _refuse_laxer(outcome, content, ticket)
     record = _record(outcome, content, action_hash)
     asked = {**content, "action": {**action, "fields": fields}, "policy": record}
@@ -112,10 +112,11 @@ def seal_change(
 def _record(outcome: Outcome, content: Json, changes: Digest) -> Json:
     """Why, in the new receipt: the rule that decides it now, and which action it changes."""
     policy: Any = content["policy"]
+    raised = [c for c in policy["matched_conditions"] if c["field"] == RAISED_FIELD]
     return {
         "rule_id": outcome.rule_id,
         "rule_display": outcome.display,
-        "matched_conditions": [*outcome.matched, _names(CHANGED_FIELD, changes)],
+        "matched_conditions": [*outcome.matched, *raised, _names(CHANGED_FIELD, changes)],
         "decision_path": policy["decision_path"],
     }
 
@@ -165,9 +166,9 @@ def _holds_standin(value: object) -> bool:
     return isinstance(value, list) and any(_holds_standin(item) for item in value)
 
 
-def _judge(action: Mapping[str, Any], bench: Bench) -> Outcome:
+def _judge(action: Mapping[str, Any], declared: Verb, bench: Bench) -> Outcome:
     """What policy says of the action as it would be. Hidden values are unknown to it here, and doubt is never laxer."""
-    return evaluate_action(
+    return evaluate_raised(
         Action(
             verb=Verb(action["verb"]),
             tool_name=action["tool_name"],
@@ -177,6 +178,7 @@ def _judge(action: Mapping[str, Any], bench: Bench) -> Outcome:
             target_host=action.get("target_host"),
             ert=action.get("ert"),
         ),
+        declared,
         bench.policy,
     )
 

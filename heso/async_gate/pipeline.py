@@ -21,7 +21,7 @@ from heso.core.journal import JournalStep
 from heso.core.receipt import Receipt
 from heso.core.redaction import format_sidecar
 from heso.core.ticket import Ticket
-from heso.policy.evaluate import evaluate_action
+from heso.policy.evaluate import evaluate_raised
 from heso.policy.model import Allow, Block, Outcome, Policy, Redact, RequireApproval
 from heso.ports import (
     Appended,
@@ -126,7 +126,8 @@ class Gate:
     def peek(self, call: Call) -> Outcome:
         """What policy would say now. Writes nothing, asks nobody."""
         try:
-            return evaluate_action(self._capture(call).action, self.policy)
+            captured = self._capture(call)
+            return evaluate_raised(captured.action, captured.declared, self.policy)
         except GateError:
             raise
         except Exception as error:

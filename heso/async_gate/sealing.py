@@ -24,7 +24,7 @@ from heso.core.receipt import (
     seal_receipt,
 )
 from heso.core.ticket import Ticket
-from heso.policy.evaluate import decision_path
+from heso.policy.evaluate import RAISED_FIELD, decision_path
 from heso.policy.model import Policy
 from heso.ports import Batch, Entry, Heads, Signer
 
@@ -100,7 +100,7 @@ def _seal_action(
     matched: list[Json] = list(outcome.matched)
     if captured.declared is not captured.action.verb:
         raised: Json = {
-            "field": "taxonomy.verb",
+            "field": RAISED_FIELD,
             "op": "raised_from",
             "value": str(captured.declared),
         }

@@ -29,8 +29,8 @@ from heso.core.receipt import (
 )
 from heso.core.redaction import Redacted, check_path, redact_fields
 from heso.core.ticket import Ticket
-from heso.policy.evaluate import evaluate_action
-from heso.policy.model import Block, Outcome, Policy, RequireApproval
+from heso.policy.evaluate import evaluate_raised
+from heso.policy.model import Outcome, Policy, RequireApproval
 from heso.policy.scope import parse_host
 
 if TYPE_CHECKING:
@@ -199,12 +199,7 @@ def evaluate(
     is_blocking: bool,
 ) -> Evaluated:
     """Ask the policy, and replace what must not be shown. Conditions see the real values."""
-    outcome = evaluate_action(captured.action, policy)
-    if captured.declared is not captured.action.verb:
-        # A rule that blocks what was declared is not got round by an argument that makes it something else as well.
-        declared = evaluate_action(replace(captured.action, verb=captured.declared), policy)
-        if isinstance(declared.decision, Block):
-            outcome = declared
+    outcome = evaluate_raised(captured.action, captured.declared, policy)
     paths = (*captured.redact, *outcome.redact)
     if paths:
         redacted = redact_fields(captured.action.fields, paths, draw_salt=lambda: draw(32))

@@ -12,7 +12,7 @@ A malformed argument can make a call stricter and never laxer. So where a rule m
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from heso.core.receipt import Action, DecisionPath, Json, Verb
 from heso.policy.fields import MISSING, UNREADABLE, find_field
@@ -36,6 +36,8 @@ from heso.policy.scope import covers
 
 DEFAULT_RULE = "policy.default.deny_unknown"
 FLOOR_RULE = "policy.floor."
+RAISED_FIELD = "taxonomy.verb"
+"""Under this name a receipt says what a call was declared as, when its effect makes it something stricter."""
 
 _DEFAULT_DISPLAY = "No rule is about this action, so a person decides."
 _ANYONE = RequireApproval(ApprovalTerms())
@@ -69,6 +71,43 @@ def evaluate_action(action: Action, policy: Policy) -> Outcome:
                 return passed.temper(outcome)
             passed.remember(candidate.rule, outcome, truth)
     return passed.temper(_UNKNOWN)
+
+
+def evaluate_raised(action: Action, declared: Verb, policy: Policy) -> Outcome:
+    """What policy says about a call that was declared as one verb and, by its effect, is the action's own.
+
+    It is judged as both, and the stricter answer counts: an argument that makes a call something else as well gets round
+    no rule about what it was declared as. What either would hide is hidden. That no rule is about the declared verb says
+    nothing.
+    """
+    outcome = evaluate_action(action, policy)
+    if declared is action.verb:
+        return outcome
+    other = evaluate_action(replace(action, verb=declared), policy)
+    if other.rule_id == DEFAULT_RULE:
+        return outcome
+    stricter = other if _strictness(other.decision) > _strictness(outcome.decision) else outcome
+    return replace(stricter, redact=tuple(dict.fromkeys((*outcome.redact, *other.redact))))
+
+
+def declared_verb(content: Json) -> Verb:
+    """The verb that a receipt's action was declared as."""
+    policy: Any = content["policy"]
+    action: Any = content["action"]
+    raised = [c["value"] for c in policy["matched_conditions"] if c["field"] == RAISED_FIELD]
+    return Verb(raised[0] if raised else action["verb"])
+
+
+def _strictness(decision: Decision) -> int:
+    match decision:
+        case Block():
+            return 2
+        case RequireApproval():
+            return 1
+        case Allow() | Redact():
+            return 0
+        case _:
+            assert_never(decision)
 
 
 def explain_action(action: Action, policy: Policy) -> Iterator[Trial]:
