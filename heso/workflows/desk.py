@@ -15,6 +15,7 @@ from heso.async_gate.pipeline import Gate
 from heso.core.approval import Vote
 from heso.core.encoding import Digest, PublicKey
 from heso.core.instant import Instant
+from heso.core.journal import Run, RunId, RunState
 from heso.core.ticket import Ticket, TicketState
 from heso.ports import Batch, Heads, Signer, Tickets
 from heso.workflows.owners import is_gone
@@ -100,6 +101,19 @@ class Desk:
         return self._change(
             ticket.action_hash, lambda heads: seal_lost(heads, ticket.action_hash, ticket.fence)
         )
+
+    def was_given_up(self, ticket: Ticket) -> bool:
+        """Whether the run that asked for it was cancelled. One whose driver had died could not take its questions back."""
+        kind, _, name = ticket.session_id.partition(":")
+        found: list[Run | None] = [None]
+
+        def look(heads: Heads) -> Batch:
+            found[:] = [heads.run(RunId(name))]
+            return Batch(())
+
+        if kind == "run":
+            self.gate.ledger.append_inline(look)
+        return found[0] is not None and found[0].state is RunState.CANCELLED
 
     def lose_if_gone(self, action_hash: Digest) -> Ticket:
         """A running action whose owner is gone, or late, is in doubt; any other is as it was."""

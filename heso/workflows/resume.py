@@ -27,7 +27,7 @@ from heso.async_gate.shielding import finish
 from heso.core.encoding import Digest
 from heso.core.receipt import Action, Verb
 from heso.core.ticket import Ticket, TicketState, WrongState
-from heso.policy.evaluate import evaluate_action
+from heso.policy.evaluate import declared_verb, evaluate_raised
 from heso.policy.model import Block
 from heso.workflows.desk import Desk
 from heso.workflows.owners import is_gone
@@ -86,6 +86,8 @@ async def _read(desk: Desk, action_hash: Digest) -> Ticket:
 def _brought_up_to_date(desk: Desk, action_hash: Digest) -> Ticket:
     """The ticket, once its deadline and a dead owner have been noticed."""
     ticket = read_ticket(desk.gate, action_hash)
+    if ticket.state is TicketState.APPROVED and desk.was_given_up(ticket):
+        return desk.cancel(ticket.action_hash)
     is_over = ticket.due <= desk.gate.clock.now()
     if ticket.state is TicketState.RUNNING and (is_over or is_gone(ticket.owner)):
         return desk.lose(ticket)
@@ -157,7 +159,7 @@ def refuse_what_is_denied_now(desk: Desk, ticket: Ticket, rebuilt: Rebuilt) -> N
         target_host=detail.get("target_host"),
         ert=detail.get("ert"),
     )
-    outcome = evaluate_action(action, desk.gate.policy)
+    outcome = evaluate_raised(action, declared_verb(ticket.content), desk.gate.policy)
     if isinstance(outcome.decision, Block):
         raise BlockedError(ticket.tool_name, outcome.rule_id, outcome.display, ticket.action_hash)
 
