@@ -9,8 +9,9 @@ import pytest
 
 import heso
 from heso.core.encoding import Digest
-from heso.core.journal import RunState
+from heso.core.journal import RunEvent, RunState
 from heso.core.ticket import TicketState
+from heso.ports import Batch, Heads
 from heso.runtime import Runtime
 from heso.stores.sqlite.records import SqliteRecords
 from heso.testing import FakeClock, check_ledger
@@ -270,3 +271,31 @@ def test_a_migration_may_drop_a_step(runtime: Runtime, clock: FakeClock) -> None
     clock.advance(61)
     assert anyio.run(lambda: heso.result("m")) == "moved"
     assert len(anyio.run(runtime.driver.journal.steps, "m")) == 2
+
+
+def test_an_approval_for_a_run_that_was_cancelled_after_its_driver_died_runs_nothing(
+    runtime: Runtime, ran: list[str]
+) -> None:
+    pay = _pay(ran)
+
+    @heso.workflow(name="promises.orphan")
+    async def buy(order: str) -> object:
+        return pay(order, CARD)
+
+    run = anyio.run(lambda: heso.start(buy, "o", id="orphan"))
+    asked = Digest(run.waiting_for)
+
+    def die(heads: Heads) -> Batch:
+        """Somebody claimed the run, and is gone: what it waits for is written nowhere."""
+        now = heads.run(run.id)
+        assert now is not None
+        claimed = now.after(RunEvent.CLAIM, fence=now.fence + 1, owner="", waiting_for="")
+        return Batch((), runs=(claimed,))
+
+    runtime.gate.ledger.append_inline(die)
+    heso.cancel("orphan")
+    approve(runtime, asked)
+    _work(runtime)
+    with pytest.raises(heso.WithdrawnError):
+        anyio.run(heso.resume, asked)
+    assert (ran, heso.standing(asked).state) == ([], TicketState.CANCELLED)
