@@ -27,10 +27,12 @@ def read_terms(options: argparse.Namespace) -> Terms:
     operator = None if options.operator is None else PublicKey(options.operator)
     log = None
     if options.log is not None:
-        from heso.core.note import parse_note_key  # noqa: PLC0415  # only who pins a log pays
+        from heso.core.note import KeyKind, parse_note_key  # noqa: PLC0415  # only who pins a log pays
         from heso.core.transparency import PinnedLog  # noqa: PLC0415
 
         key = parse_note_key(options.log)
+        if key.kind is not KeyKind.ED25519:
+            raise Malformed("note key", "a witness's, and a log signs with a plain one")
         witnesses = frozenset(PublicKey(witness) for witness in options.witness)
         log = PinnedLog(origin=key.name, key=key.public_key, witnesses=witnesses, is_required=True)
     time = None

@@ -15,12 +15,23 @@ T = TypeVar("T")
 
 
 def answer_json(line: str) -> None:
-    """A line of JSON: exact for a program; on a terminal with hidden characters escaped, which is the same JSON."""
-    answer("".join(map(_escaped, line)) if is_terminal() else line)
+    """A line of JSON: exact for a program; on a terminal with hidden characters escaped, and with all that the stream
+    cannot write: which is the same JSON."""
+    if is_terminal() or not _can_write(line):
+        line = "".join(map(_escaped, line))
+    answer(line)
+
+
+def _can_write(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _escaped(character: str) -> str:
-    if not is_hidden(character):
+    if _can_write(character) and not (is_terminal() and is_hidden(character)):
         return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

@@ -6,6 +6,7 @@ from heso.approvals.running import Raised, Succeeded
 from heso.async_gate.claimed import result_json
 from heso.cli.arguments import add_project
 from heso.cli.deciding import find_ticket, open_project, report
+from heso.core.ticket import Event, Ticket, TicketState, WrongState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,14 @@ def run(options: argparse.Namespace) -> int:
         desk = runtime.desk
         desk.lose_if_gone(name)
         if options.ask_again:
+            _check_in_doubt(desk.read(name))
             return report(desk.ask_again(name, "asked again"))
         if options.happened:
             return report(desk.settle(name, Succeeded(result_json(None))))
         return report(desk.settle(name, Raised("NotRun", "settled: it did not happen")))
+
+
+def _check_in_doubt(ticket: Ticket) -> None:
+    """What waits for people is asked already. Raises `WrongState`."""
+    if ticket.state is not TicketState.IN_DOUBT:
+        raise WrongState(ticket.action_hash, ticket.state, Event.REPLACE)

@@ -136,9 +136,9 @@ def _find_misuse(options: argparse.Namespace) -> tuple[str, str] | None:
             "heso verify PATH --reveal SIDECAR",
         ),
         (
-            options.operator and options.audit,
-            "audit entries are not signed",
-            "--operator goes with receipts: --chain",
+            options.audit and _terms_told(options),
+            "audit entries are not signed, stamped or logged one by one",
+            f"{_terms_told(options)} goes with receipts: --chain",
         ),
         (
             options.witness and not options.log,
@@ -162,6 +162,13 @@ def _find_misuse(options: argparse.Namespace) -> tuple[str, str] | None:
         ),
     )
     return next(((what, cure) for is_so, what, cure in rules if is_so), None)
+
+
+def _terms_told(options: argparse.Namespace) -> str:
+    """The first option that says how to judge a receipt; empty when none does."""
+    names = ("operator", "log", "time_roots", "compat")
+    told = [name for name in names if getattr(options, name)]
+    return f"--{told[0].replace('_', '-')}" if told else ""
 
 
 def _find_bad_key(options: argparse.Namespace) -> tuple[str, str] | None:

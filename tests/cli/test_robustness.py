@@ -178,6 +178,24 @@ def test_a_terminal_without_unicode_is_served(project: Path, program: Path) -> N
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
 
 
+def test_json_for_a_stream_that_knows_only_ascii_is_the_same_json(
+    project: Path, program: Path
+) -> None:
+    told = {}
+    for encoding in ("utf-8", "ascii"):
+        done = subprocess.run(
+            [str(program), "log", "--json", "--project", str(project)],
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=True,
+        )
+        told[encoding] = done.stdout
+    assert not told["utf-8"].isascii()
+    assert told["ascii"].isascii()
+    texts = [[orjson.loads(line) for line in out.splitlines()] for out in told.values()]
+    assert texts[0] == texts[1]
+
+
 def test_a_folder_whose_name_is_not_utf8_is_served(here: Path, program: Path) -> None:
     folder = os.fsencode(here) + b"/caf\xe9"
     done = subprocess.run([str(program), "init", folder], capture_output=True, check=False)
