@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from heso.settings import SettingsError
     from heso.waiting import cancel, result, resume, signal, standing, start, status, wait
     from heso.workflows.defining import migrate, workflow
-    from heso.workflows.outcomes import RunCancelled, RunFailed, RunWaiting
+    from heso.workflows.fencing import NoSuchRun
+    from heso.workflows.outcomes import RunCancelled, RunConflict, RunFailed, RunWaiting
     from heso.workflows.steps import gather, receive, remember, sleep, sleep_until
 
 __version__ = "0.1.0"
@@ -70,7 +71,8 @@ _HOMES = {
     "heso.settings": ("SettingsError",),
     "heso.waiting": ("cancel", "result", "resume", "signal", "standing", "start", "status", "wait"),
     "heso.workflows.defining": ("migrate", "workflow"),
-    "heso.workflows.outcomes": ("RunCancelled", "RunFailed", "RunWaiting"),
+    "heso.workflows.fencing": ("NoSuchRun",),
+    "heso.workflows.outcomes": ("RunCancelled", "RunConflict", "RunFailed", "RunWaiting"),
     "heso.workflows.steps": ("gather", "receive", "remember", "sleep", "sleep_until"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -86,12 +88,14 @@ __all__ = [
     "HesoError",
     "InDoubtError",
     "Kind",
+    "NoSuchRun",
     "NotDone",
     "Outcome",
     "Permit",
     "PolicyError",
     "RejectedError",
     "RunCancelled",
+    "RunConflict",
     "RunFailed",
     "RunWaiting",
     "Runtime",
