@@ -8,6 +8,7 @@ import asyncio
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import heso
 from heso.approvals.request import request_of, sign_answer
@@ -48,7 +49,7 @@ PAID: list[str] = []
 
 
 @heso.tool
-async def load_invoice(invoice: str) -> dict[str, object]:
+async def load_invoice(invoice: str) -> dict[str, Any]:
     """What is due; once, however often the run goes on."""
     print("  (the invoice is read)")
     return {"vendor": "Lamps Ltd", "due_usd": 48_000}
@@ -66,7 +67,7 @@ async def vendor_payout(invoice: str) -> str:
     """A gated tool is a remembered step, a sleep is a row in a table."""
     found = await load_invoice(invoice)
     await heso.sleep(timedelta(days=14))
-    return str(await pay(found["vendor"], found["due_usd"]))  # type: ignore[arg-type]
+    return str(await pay(found["vendor"], found["due_usd"]))
 
 
 def say_yes(runtime: heso.Runtime, who: str, action_hash: str) -> None:

@@ -56,7 +56,8 @@ async def start(workflow: Workflow, /, *args: Any, id: str, **kwargs: Any) -> Ru
     """Start a run, or find the one of this id, and go on with it as far as it goes now; the run as it is then.
 
     The same id is the same run, in every process: starting it again does no step again. Raises `RunConflict` when the id
-    belongs to a run of something else, `CaptureError` when an argument has no JSON form.
+    belongs to a run of something else, `CaptureError` when an argument has no JSON form, `ValueError` for an id that is
+    empty, longer than 200 characters, not printable, or 64 hexadecimal digits: those name actions.
     """
     fields = frozen(workflow.name, workflow.binder.bind(args, kwargs))
     return await started_runtime(workflow.name).driver.start(workflow, fields, RunId(id))

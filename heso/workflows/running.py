@@ -231,6 +231,8 @@ class Driver:
 
     def _record(self, workflow: Workflow, fields: Mapping[str, object], run_id: RunId) -> None:
         check_name(run_id, "a run's id")
+        if is_digest(run_id):
+            raise ValueError("64 hexadecimal digits name an action; a run's id is any other text")
         arguments, now = canonical_bytes(dict(fields)), self._now()
 
         def seal(heads: Heads) -> Batch:

@@ -216,3 +216,16 @@ def test_who_asks_for_a_run_that_is_not_there_is_told_so(stage: Stage) -> None:
             ask()
     with pytest.raises(NoSuchRun):
         stage.result("no")
+
+
+def test_an_id_that_could_be_an_actions_hash_is_refused(stage: Stage) -> None:
+    """`heso.cancel` takes both."""
+
+    @heso.workflow(name="runs.named")
+    async def flow() -> None: ...
+
+    with pytest.raises(ValueError, match="64 hexadecimal digits name an action"):
+        stage.start(flow, id="0a" * 32)
+    with pytest.raises(heso.NoSuchRun):
+        heso.status("0a" * 32)
+    assert stage.start(flow, id="0a" * 31).state is RunState.DONE
