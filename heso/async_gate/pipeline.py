@@ -87,7 +87,7 @@ class Gate:
                 await self.ledger.append(lambda heads: _find_asked(evaluated, heads))
             if evaluated.redacted.record is not None:
                 await _in_thread(lambda: self._keep_reveals(evaluated))
-            if evaluated.needs_anchor:
+            if evaluated.outcome.needs_anchor:
                 appended = await append_anchored(
                     lambda anchor: self.ledger.append(self._seal(evaluated, note, anchor)),
                     self.time,
@@ -109,7 +109,7 @@ class Gate:
                 self.ledger.append_inline(lambda heads: _find_asked(evaluated, heads))
             if evaluated.redacted.record is not None:
                 self._keep_reveals(evaluated)
-            if evaluated.needs_anchor:
+            if evaluated.outcome.needs_anchor:
                 appended = append_anchored_inline(
                     lambda anchor: self.ledger.append_inline(self._seal(evaluated, note, anchor)),
                     self.time,

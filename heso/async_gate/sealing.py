@@ -120,7 +120,7 @@ def _seal_action(
         chain=next_block(captured.session, heads.head(captured.session)),
         redaction=evaluated.redacted.record,
     )
-    if evaluated.needs_anchor:
+    if evaluated.outcome.needs_anchor:
         content = anchor_content(content, anchor)
     return seal_receipt(content, signer)
 

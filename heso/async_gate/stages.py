@@ -112,11 +112,6 @@ class Evaluated:
     request: Request | None
     is_observed: bool
 
-    @property
-    def needs_anchor(self) -> bool:
-        """What waits for a person is anchored when it is approved: the question itself has no final content yet."""
-        return self.outcome.needs_anchor and self.request is None
-
 
 def capture(call: Call, *, step: Step, project: Step, at: Instant) -> Captured:
     """Freeze a call. Raises `CaptureError` when its arguments or names have no exact form."""

@@ -125,7 +125,8 @@ def explain_action(action: Action, policy: Policy) -> Iterator[Trial]:
 
 
 def make_candidate(rule: Rule, verb: Verb) -> Candidate:
-    """What `rule` says about an action of `verb`. A floor it would break speaks in its place."""
+    """What `rule` says about an action of `verb`. A floor it would break speaks in its place: people are asked, or, where
+    the rule demands a trusted time, which nothing they approve can carry, it is blocked."""
     breach = find_breach(rule, verb)
     if breach is None:
         outcome = Outcome(
@@ -136,10 +137,11 @@ def make_candidate(rule: Rule, verb: Verb) -> Candidate:
             needs_anchor=rule.needs_anchor,
         )
     else:
+        also = ", and what people approve carries no trusted time" if rule.needs_anchor else ""
         outcome = Outcome(
-            decision=_ANYONE,
+            decision=Block() if rule.needs_anchor else _ANYONE,
             rule_id=FLOOR_RULE + verb,
-            display=f"The rule {rule.id!r} would let this through, but {breach}.",
+            display=f"The rule {rule.id!r} would let this through, but {breach}{also}.",
             redact=rule.redact,
             needs_anchor=rule.needs_anchor,
         )

@@ -19,14 +19,10 @@ class Finding:
 
 
 def lint_policy(policy: Policy) -> tuple[Finding, ...]:
-    """Unknown approvers and quorums nobody can meet (errors); rules that can never decide, and demands for a trusted
-    time that nothing obeys (warnings)."""
+    """Unknown approvers and quorums nobody can meet (errors); rules that can never decide (warnings)."""
     findings: list[Finding] = []
     for index, rule in enumerate(policy.rules):
         findings.extend(_lint_approvers(rule, policy))
-        if rule.needs_anchor and isinstance(rule.decision, RequireApproval):
-            says = "asks people, and there anchor_policy has no effect: no trusted time is demanded"
-            findings.append(Finding(rule.id, says, is_error=False))
         shadowing = next((r for r in policy.rules[:index] if _covers_all_of(r, rule)), None)
         if shadowing is not None:
             says = f"never decides: {shadowing.id!r} is asked first and matches everything it does"

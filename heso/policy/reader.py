@@ -125,6 +125,10 @@ def _parse_rule(table: Table) -> Rule:
     is_shadow = table.choice("mode", {"enforce": False, "shadow": True}, "enforce")
     anchors = {"none": False, "required": True}
     needs_anchor = table.choice("anchor_policy", anchors, "none")
+    if needs_anchor and isinstance(decision, RequireApproval):
+        raise table.fault(
+            "anchor_policy", "what people approve carries no trusted time: leave it out"
+        )
     rule = Rule(
         id=RuleId(rule_id),
         order=table.integer("order"),

@@ -93,3 +93,16 @@ def test_a_question_keeps_its_own_terms_at_the_floor(verb, rule, decide) -> None
     text = rule("require_approval", approvers='["cfo"]', threshold="2", sla_minutes="60")
     outcome = decide(text, verb)
     assert (outcome.decision, outcome.rule_id) == (RequireApproval(terms), "r")
+
+
+@pytest.mark.parametrize("verb", [*FLOORED, *FREE])
+@pytest.mark.parametrize("decision", ["allow", "redact"])
+def test_a_rule_that_demands_a_trusted_time_is_never_answered_without_one(
+    *, decision, verb, rule, decide
+) -> None:
+    """What people approve carries none, so a floor cannot ask them."""
+    outcome = decide(rule(decision, anchor_policy="'required'"), verb)
+    expected = (Block(), f"policy.floor.{verb}") if verb in FLOORED else (DECISIONS[decision], "r")
+    assert (outcome.decision, outcome.rule_id) == expected
+    assert outcome.needs_anchor
+    assert ("carries no trusted time" in outcome.display) is (verb in FLOORED)

@@ -196,17 +196,6 @@ def test_a_question_that_enough_people_can_answer_is_fine(terms, read, rule) -> 
     assert lint_policy(read(PEOPLE, rule("require_approval", **terms))) == ()
 
 
-@pytest.mark.parametrize(
-    ("decision", "is_reported"), [("require_approval", True), ("block", False)]
-)
-def test_a_trusted_time_demanded_where_nothing_obeys_is_reported(
-    decision, is_reported, read, rule
-) -> None:
-    findings = lint_policy(read(PEOPLE, rule(decision, anchor_policy="'required'")))
-    says = "asks people, and there anchor_policy has no effect: no trusted time is demanded"
-    assert findings == ((Finding("r", says, is_error=False),) if is_reported else ())
-
-
 def test_every_unknown_name_is_reported(read, rule) -> None:
     policy = read(PEOPLE, rule("require_approval", approvers="['x', 'ada', 'y']"))
     assert [f.says.split()[0] for f in lint_policy(policy)] == ["'x'", "'y'"]

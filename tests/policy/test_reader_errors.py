@@ -48,6 +48,11 @@ RULE = [  # changed keys, the key the error names, why
     ({"redact": "'a'"}, "redact", "must be a list of text"),
     ({"redact": "[1]"}, "redact", "must be a list of non-empty text"),
     ({"redact": "['']"}, "redact", "must be a list of non-empty text"),
+    (
+        {"decision": "'require_approval'", "anchor_policy": "'required'"},
+        "anchor_policy",
+        "what people approve carries no trusted time: leave it out",
+    ),
     ({"decision": "'redact'"}, "redact", "a redact rule must say what to redact"),
     ({"decision": "'redact'", "redact": "[]"}, "redact", "a redact rule must say what to redact"),
     ({"subject": "'any'"}, "subject", "must be a table"),
