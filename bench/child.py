@@ -30,11 +30,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,11 +41,9 @@ from bench.workload import AsyncBody, Body, Items, next_arguments, refund, refun
 BUSY_GATES = 8
 TICK_SECONDS = 0.001
 ACKNOWLEDGING_TASKS = 16
-RECEIPTS_PER_CHUNK = 250
 
 Answer = dict[str, float]
 Opened = Callable[[Path, str], AbstractContextManager["Subject"]]
-Each = Callable[[Callable[[bytes], Any], Sequence[bytes]], Iterable[Any]]
 
 
 class Subject(Protocol):
@@ -60,8 +56,8 @@ class Subject(Protocol):
     def verify(self, receipt: bytes) -> None:
         """Raise unless the receipt is valid."""
 
-    def verify_chain(self, receipts: Sequence[bytes], each: Each) -> None:
-        """Raise unless the receipts are one valid action chain; `each` maps over them, in order."""
+    def verify_chain(self, receipts: Sequence[bytes], cores: int) -> None:
+        """Raise unless the receipts are one valid action chain. Starting what uses the cores counts."""
 
     def prove(self, leaves: Sequence[bytes], index: int) -> Sequence[bytes]:
         """The RFC 6962 inclusion proof of a leaf."""
@@ -96,7 +92,6 @@ class Commands:
         self._gate = subject.gated(refund)
         self._async_gate = subject.async_gated(refund_later)
         self._runner = runner
-        self._pool: ThreadPoolExecutor | None = None
 
     def seq(self, number: str) -> Answer:
         """Gate one call after the other."""
@@ -204,16 +199,9 @@ class Commands:
     def chain(self, file: str, cores: str) -> Answer:
         """Verify the receipts as one chain."""
         receipts = Path(file).read_bytes().splitlines()
-        each = map if cores == "1" else self._over(int(cores))
         start = time.perf_counter()
-        self._subject.verify_chain(receipts, each)
+        self._subject.verify_chain(receipts, int(cores))
         return {"seconds": time.perf_counter() - start}
-
-    def _over(self, cores: int) -> Each:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(cores)
-        # One task per receipt would cost as much as the receipt.
-        return partial(_in_chunks, self._pool)
 
     def prove(self, number: str) -> Answer:
         """Make the proof of a leaf in the middle."""
@@ -334,14 +322,6 @@ def _arguments(number: int) -> list[dict[str, Any]]:
 
 def _leaves(number: int) -> list[bytes]:
     return [number.to_bytes(32, "big") for number in range(number)]
-
-
-def _in_chunks(
-    pool: ThreadPoolExecutor, check: Callable[[bytes], Any], receipts: Sequence[bytes]
-) -> Iterable[Any]:
-    starts = range(0, len(receipts), RECEIPTS_PER_CHUNK)
-    chunks = [receipts[start : start + RECEIPTS_PER_CHUNK] for start in starts]
-    return chain.from_iterable(pool.map(lambda chunk: [*map(check, chunk)], chunks))
 
 
 def _latencies(took: list[int], cpu: int) -> Answer:

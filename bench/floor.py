@@ -13,10 +13,11 @@ import asyncio
 import base64
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -26,7 +27,6 @@ import orjson
 from blake3 import blake3
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 
-from bench.child import Each
 from bench.workload import ACCOUNT, TOOL, WORKFLOW, AsyncBody, Body
 
 ACTION_DOMAIN = b"heso-action/v1\0"
@@ -34,6 +34,7 @@ LINK_PREFIX = b"heso-rcpt-chain/v1\0"
 AUDIT_PREFIX = b"heso-audit/v1\0"
 EXACT_INTEGER = 2**53 - 1
 SEED = bytes(range(32))
+RECEIPTS_PER_CHUNK = 100
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ledger (
@@ -161,13 +162,19 @@ class Floor:
         """Raise unless the receipt holds."""
         verified(receipt)
 
-    def verify_chain(self, receipts: Sequence[bytes], each: Each) -> None:
+    def verify_chain(self, receipts: Sequence[bytes], cores: int) -> None:
         """Raise unless every receipt holds and names the one before it."""
+        if cores == 1:
+            return self._check_order(map(placed, receipts))
+        with get_context("fork").Pool(cores) as pool:
+            return self._check_order(pool.imap(placed, receipts, RECEIPTS_PER_CHUNK))
+
+    def _check_order(self, links: Iterable[tuple[str, int, str, str]]) -> None:
         link = ""
-        for position, content in enumerate(each(verified, receipts)):
-            if content["seq"] != position or content.get("prev_receipt_hash", "") != link:
+        for position, (session, seq, before, action_hash) in enumerate(links):
+            if seq != position or before != link:
                 raise ValueError(position)
-            link = link_hash(content["session_id"].encode(), position, content["action_hash"])
+            link = link_hash(session.encode(), position, action_hash)
 
     def prove(self, leaves: Sequence[bytes], index: int) -> Sequence[bytes]:
         """The inclusion proof of a leaf, from a tree that is held whole."""
@@ -377,3 +384,10 @@ def _settle(waiting: list["asyncio.Future[None]"]) -> None:
     for durable in waiting:
         if not durable.done():
             durable.set_result(None)
+
+
+def placed(receipt: bytes) -> tuple[str, int, str, str]:
+    """What a chain needs to know of a receipt that holds: session, place, the hash before, its own."""
+    content = verified(receipt)
+    before = content.get("prev_receipt_hash", "")
+    return content["session_id"], content["seq"], before, content["action_hash"]

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 import heso
-from bench.child import Each
 from bench.workload import ACCOUNT, WORKFLOW, AsyncBody, Body, refund_later
 from heso.async_gate.claimed import claim
+from heso.cli.cores import over_cores
 from heso.core.chain import verify_action_chain
 from heso.core.encoding import Digest
 from heso.core.hashing import digest
@@ -46,9 +47,9 @@ class Ours:
         if verdict.kind != "Valid":
             raise ValueError(verdict)
 
-    def verify_chain(self, receipts: Sequence[bytes], each: Each) -> None:
-        """Raise unless the receipts are one valid action chain."""
-        verdict = verify_action_chain(receipts, each=each)
+    def verify_chain(self, receipts: Sequence[bytes], cores: int) -> None:
+        """Raise unless the receipts are one valid action chain; as `heso verify --chain` does it."""
+        verdict = verify_action_chain(receipts, each=partial(over_cores, cores=cores))
         if verdict.kind != "Valid":
             raise ValueError(verdict)
 

@@ -10,7 +10,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from bench.child import Each
 from bench.workload import ACCOUNT, WORKFLOW, AsyncBody, Body
 
 
@@ -38,8 +37,8 @@ class Wheel:
         if verdict["kind"] != "Valid":
             raise ValueError(verdict)
 
-    def verify_chain(self, receipts: Sequence[bytes], each: Each) -> None:  # noqa: ARG002  # a verifier's form
-        """Raise unless the receipts are one valid session. The peer has no use for `each`."""
+    def verify_chain(self, receipts: Sequence[bytes], cores: int) -> None:  # noqa: ARG002  # a verifier's form
+        """Raise unless the receipts are one valid session. The peer uses one core."""
         verdict = self._core.verify_action_receipt_chain(b"[" + b",".join(receipts) + b"]")
         if verdict["kind"] != "Valid":
             raise ValueError(verdict)

@@ -4,11 +4,11 @@ Nothing of the project is needed to verify a file, and nothing is asked of a net
 """
 
 import argparse
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heso.cli.cores import over_cores
 from heso.cli.inputs import (
     NotFound,
     read_file,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from heso.core.collection import Session
 
 USAGE = 64
-_MANY = 1000  # receipts from which a second core and a progress bar pay
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -209,7 +208,7 @@ def _verify_session(options: argparse.Namespace, terms: Terms) -> int:
     if options.producer_root is not None:
         decision = None if options.decision_root is None else PublicKey(options.decision_root)
         roots = Roots(producer=PublicKey(options.producer_root), decision=decision)
-    verdict = verify_session_chain(receipts, terms, roots=roots, each=_many_cores(len(receipts)))
+    verdict = verify_session_chain(receipts, terms, roots=roots, each=over_cores)
     return report_chain("session", verdict, options)
 
 
@@ -277,7 +276,7 @@ def _verify_chains(
     if not lines:
         return fail("there is no receipt in it", "each line is one receipt", code=2)
     receipts = [line for _, line in lines]
-    sessions, standalone = verify_collection(receipts, terms, each=_many_cores(len(lines)))
+    sessions, standalone = verify_collection(receipts, terms, each=over_cores)
     kinds: set[Kind | ChainKind] = set()
     for session in sessions:
         kinds.add(session.verdict.kind)
@@ -305,21 +304,3 @@ def _say_who_signed(sessions: Sequence["Session"], pinned: PublicKey | None) -> 
                 f"{bad} of {len(sessions)} sessions do not hold; --each names the receipts", "red"
             )
         )
-
-
-def _many_cores(count: int) -> Callable[..., Iterable[Any]]:
-    """A map over receipts: on every core, and with a progress bar, once there are many."""
-    if count < _MANY:
-        return map
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # libsodium lets go of the GIL
-
-    def each(judge: Callable[[bytes], Any], receipts: Sequence[bytes]) -> Iterator[Any]:
-        def judge_some(some: Sequence[bytes]) -> list[Any]:
-            return [judge(one) for one in some]
-
-        pieces = [receipts[at : at + 100] for at in range(0, len(receipts), 100)]
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            for piece in with_progress(pool.map(judge_some, pieces), len(pieces)):
-                yield from piece
-
-    return each

@@ -12,7 +12,9 @@ itself, then their order. So a changed receipt shows as changed, wherever the ch
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from heso.core.domains import CHAIN_PREFIX
 from heso.core.encoding import Digest, PublicKey
@@ -27,7 +29,16 @@ _U64LE = struct.Struct("<Q")
 _EIGHT = _U64LE.pack(8)
 _SIXTY_FOUR = _U64LE.pack(64)
 
-EachReceipt = Callable[[Callable[[bytes], Examined], Sequence[bytes]], Iterable[Examined]]
+T = TypeVar("T")
+
+
+class EachReceipt(Protocol):
+    """A map over receipts that keeps their order. What it is given to call, and what that returns, can be pickled (as
+    far as the caller's `Terms` can), so an executor's `map` will do, also one of processes."""
+
+    def __call__(
+        self, judge: Callable[[bytes], T], receipts: Sequence[bytes], /
+    ) -> Iterable[T]: ...
 
 
 @hot_value
@@ -64,8 +75,17 @@ def next_block(session: SessionId, head: Head | None) -> ChainBlock:
 
 
 @hot_value
+class Rotation:
+    """One key hands over to another, in one role."""
+
+    role: Role
+    outgoing: PublicKey
+    incoming: PublicKey
+
+
+@hot_value
 class Link:
-    """What a chain needs to know of a receipt that holds."""
+    """What a chain needs to know of a receipt that holds. `spec` and `rotation` are for sessions with lifecycle links."""
 
     session_id: str | None
     seq: int | None
@@ -74,6 +94,12 @@ class Link:
     kind: str
     role: Role
     signer: PublicKey
+    spec: Digest | None = None
+    rotation: Rotation | None = None
+
+
+Judged = Link | ChainVerdict
+"""A receipt that holds, or what its whole chain is because this one does not."""
 
 
 class Broken(Exception):
@@ -83,70 +109,68 @@ class Broken(Exception):
         self.verdict = verdict
 
 
-Keep = Callable[[Link, dict[str, Any]], None]
-
-
 def verify_action_chain(
     receipts: Sequence[bytes], terms: Terms = STRICT, *, each: EachReceipt = map
 ) -> ChainVerdict:
     """The verdict on one session of plain action receipts, in order, each the JSON text of one receipt.
 
-    `each` is an order-preserving map over the receipts; pass an executor's to use more than one core.
+    `each` is an order-preserving map over the receipts; pass a process pool's to use more than one core.
     """
+    judged = each(partial(judge_action, terms=terms), receipts)
+    return action_chain_verdict(judged, len(receipts))
+
+
+def judge_action(data: bytes, terms: Terms) -> Judged:
+    """The first pass over one receipt of an action chain."""
+    return judge_content(examine_receipt(data, terms), only_actions=True)
+
+
+def action_chain_verdict(judged: Iterable[Judged], count: int) -> ChainVerdict:
+    """The verdict on a chain of `count` receipts, once each was judged for itself."""
     try:
-        links = read_links(receipts, terms, each=each, only_actions=True)
+        links = read_links(judged, count)
         check_order(links)
     except Broken as broken:
         return broken.verdict
     return valid_chain(links)
 
 
-def read_links(
-    receipts: Sequence[bytes],
-    terms: Terms,
-    *,
-    each: EachReceipt = map,
-    only_actions: bool = False,
-    keep: Keep | None = None,
-) -> list[Link]:
-    """The first pass: every receipt for itself. `keep` is shown each one that holds. Raises `Broken`."""
-    if not receipts:
+def read_links(judged: Iterable[Judged], count: int) -> list[Link]:
+    """What the first pass found, unless one of the receipts does not hold. Raises `Broken`."""
+    if count == 0:
         raise Broken(ChainVerdict(kind=ChainKind.EMPTY))
-
-    def examine(data: bytes) -> Examined:
-        return examine_receipt(data, terms)
-
     links: list[Link] = []
-    for position, examined in enumerate(each(examine, receipts)):
-        link = _check_content(examined, position, only_actions=only_actions)
-        links.append(link)
-        if keep is not None and examined.envelope is not None:
-            keep(link, examined.envelope["content"])
-    if len(links) != len(receipts):
-        raise ValueError(f"`each` gave {len(links)} results for {len(receipts)} receipts")
+    for position, one in enumerate(judged):
+        if isinstance(one, ChainVerdict):
+            is_unread = one.kind is ChainKind.MALFORMED
+            raise Broken(replace(one, seq=position) if is_unread else one)
+        links.append(one)
+    check_none_lost(len(links), count)
     return links
 
 
-def _check_content(examined: Examined, position: int, *, only_actions: bool) -> Link:
+def check_none_lost(judged: int, count: int) -> None:
+    """A map that loses receipts must not make a chain valid."""
+    if judged != count:
+        raise ValueError(f"`each` gave {judged} results for {count} receipts")
+
+
+def judge_content(examined: Examined, *, only_actions: bool) -> Judged:
+    """What a receipt's own verdict means for its chain. One that cannot be read does not know its place."""
     verdict = examined.verdict
     if examined.envelope is None:
-        raise Broken(
-            ChainVerdict(
-                kind=ChainKind.MALFORMED,
-                detail=verdict.detail,
-                seq=position,
-                stricter=verdict.stricter,
-            )
+        return ChainVerdict(
+            kind=ChainKind.MALFORMED, detail=verdict.detail, stricter=verdict.stricter
         )
     content = examined.envelope["content"]
     kind = content.get("kind", "action")
     seq = content.get("seq", 0)
     if only_actions and kind != "action":
-        raise Broken(
-            ChainVerdict(kind=ChainKind.WRONG_CHAIN_KIND, detail=kind, seq=seq, receipt_kind=kind)
+        return ChainVerdict(
+            kind=ChainKind.WRONG_CHAIN_KIND, detail=kind, seq=seq, receipt_kind=kind
         )
     if not verdict.is_valid:
-        raise Broken(_tampered(examined, content, kind, seq))
+        return _tampered(examined, content, kind, seq)
     return Link(
         session_id=content.get("session_id"),
         seq=content.get("seq"),

@@ -12,24 +12,30 @@ A rotation is signed by the key that goes, and the key that comes is valid from 
 key may sign; the verdict names those that did.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from heso.core.chain import (
     Broken,
     EachReceipt,
+    Judged,
     Link,
+    Rotation,
     check_order,
+    judge_content,
     read_links,
     valid_chain,
 )
-from heso.core.encoding import Digest, PublicKey
+from heso.core.encoding import PublicKey
 from heso.core.lifecycle import Course, WrongTransition, action_spec, is_bare_completion
-from heso.core.roles import Role
 from heso.core.strictness import StricterRule
 from heso.core.verdict import ChainKind, ChainVerdict
-from heso.core.verify import STRICT, Terms
+from heso.core.verify import STRICT, Terms, examine_receipt
+
+if TYPE_CHECKING:
+    from heso.core.roles import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +44,6 @@ class Roots:
 
     producer: PublicKey
     decision: PublicKey | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Rotation:
-    role: Role
-    outgoing: PublicKey
-    incoming: PublicKey
 
 
 def verify_session_chain(
@@ -58,30 +57,44 @@ def verify_session_chain(
 
     With `roots` every signature must be by the key that was valid for its role at its place.
     """
-    compat = terms.compat
-    specs: list[Digest] = []
-    rotations: dict[int, _Rotation] = {}
+    judged = each(partial(judge_link, terms=terms), receipts)
+    return session_chain_verdict(judged, len(receipts), terms, roots)
 
-    def keep(link: Link, content: Mapping[str, Any]) -> None:
-        if "key_rotation" in content and link.kind == "key_rotation":  # compat reads one without
-            rotations[len(specs)] = _rotation(content["key_rotation"])
-        specs.append(action_spec(content["action"], compat=compat))
 
+def judge_link(data: bytes, terms: Terms) -> Judged:
+    """The first pass over one receipt of a session."""
+    examined = examine_receipt(data, terms)
+    link = judge_content(examined, only_actions=False)
+    if isinstance(link, ChainVerdict) or examined.envelope is None:
+        return link
+    content: Mapping[str, Any] = examined.envelope["content"]
+    block = content.get("key_rotation") if link.kind == "key_rotation" else None
+    return replace(
+        link,
+        spec=action_spec(content["action"], compat=terms.compat),
+        rotation=None if block is None else _rotation(block),  # compat reads one without
+    )
+
+
+def session_chain_verdict(
+    judged: Iterable[Judged], count: int, terms: Terms = STRICT, roots: Roots | None = None
+) -> ChainVerdict:
+    """The verdict on a session of `count` receipts, once `judge_link` has seen each."""
     try:
-        links = read_links(receipts, terms, each=each, keep=keep)  # (1)
+        links = read_links(judged, count)  # (1)
         check_order(links)  # (2)
-        if not compat:
+        if not terms.compat:
             _check_deciders(links)  # (3)
-        _check_course(links, specs, compat=compat)  # (4)
+        _check_course(links, compat=terms.compat)  # (4)
         if roots is not None:
-            _check_keys(links, rotations, roots)  # (5)
+            _check_keys(links, roots)  # (5)
     except Broken as broken:
         return broken.verdict
     return valid_chain(links)
 
 
-def _rotation(block: Mapping[str, Any]) -> _Rotation:
-    return _Rotation(block["role"], block["outgoing_public_key"], block["incoming_public_key"])
+def _rotation(block: Mapping[str, Any]) -> Rotation:
+    return Rotation(block["role"], block["outgoing_public_key"], block["incoming_public_key"])
 
 
 def _check_deciders(links: Sequence[Link]) -> None:
@@ -101,11 +114,13 @@ def _check_deciders(links: Sequence[Link]) -> None:
             )
 
 
-def _check_course(links: Sequence[Link], specs: Sequence[Digest], *, compat: bool) -> None:
+def _check_course(links: Sequence[Link], *, compat: bool) -> None:
     course = Course()
-    for seq, (link, spec) in enumerate(zip(links, specs, strict=True)):
+    for seq, link in enumerate(links):
+        if link.spec is None:
+            raise ValueError("a receipt of a session was judged as one of an action chain")
         try:
-            course.follow(link.kind, spec, compat=compat)
+            course.follow(link.kind, link.spec, compat=compat)
         except WrongTransition as wrong:
             kind = (
                 ChainKind.DOUBLE_TERMINAL if wrong.is_double_end else ChainKind.ILLEGAL_TRANSITION
@@ -118,14 +133,14 @@ def _check_course(links: Sequence[Link], specs: Sequence[Digest], *, compat: boo
             ) from None
 
 
-def _check_keys(links: Sequence[Link], rotations: Mapping[int, _Rotation], roots: Roots) -> None:
+def _check_keys(links: Sequence[Link], roots: Roots) -> None:
     valid: dict[Role, PublicKey | None] = {"producer": roots.producer, "decision": roots.decision}
     for seq, link in enumerate(links):
         if link.signer != valid[link.role]:
             raise _wrong_key(seq, link, valid[link.role])
         if link.kind != "key_rotation":
             continue
-        rotation = rotations.get(seq)
+        rotation = link.rotation
         if rotation is None:
             raise _misused_key(seq, link, f"receipt {seq} is a rotation that names no keys")
         if rotation.outgoing != link.signer or rotation.role != link.role:
