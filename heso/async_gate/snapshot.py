@@ -37,6 +37,8 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from heso.core.canonical import MAX_SAFE_INTEGER, canonical_bytes
 from heso.core.forms import BYTES, CALLABLE, OBJECT
 
@@ -45,6 +47,11 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 64
 
 _VALUE_COST = 4
+_JSON_TYPES_ALONE = (
+    orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+)
 
 
 class Unfit(Exception):
@@ -69,6 +76,27 @@ def snapshot_fields(arguments: Mapping[str, object]) -> tuple[dict[str, object],
             error.path.insert(0, name)
             raise
     return fields, camera.saw_mutable
+
+
+def is_unchanged(arguments: Mapping[str, object], fields: Mapping[str, object]) -> bool:
+    """Whether a snapshot of these arguments, taken now, would be these fields. Anything unreadable is a change."""
+    try:
+        # Two snapshots for each call would be dear. Values that are equal and are written alike have one form; either
+        # alone is not enough (1 == True, and orjson writes NaN as null). Comparing first bounds what is written.
+        if arguments == fields and _write(arguments) == _write(fields):
+            return True
+        now, _ = snapshot_fields(arguments)
+        return canonical_bytes(now) == canonical_bytes(fields)
+    except Exception:  # noqa: BLE001  # whatever it is, they are not what they were
+        return False
+
+
+def _write(value: Mapping[str, object]) -> bytes | float:
+    """JSON of JSON's own types. NaN, which equals nothing, when there are others."""
+    try:
+        return orjson.dumps(value, option=_JSON_TYPES_ALONE)
+    except TypeError:
+        return math.nan
 
 
 class _Camera:

@@ -18,9 +18,8 @@ from heso.async_gate.pipeline import Gate, Permit
 from heso.async_gate.recall import Caller, recall, recall_inline
 from heso.async_gate.recording import current_recorder
 from heso.async_gate.registry import RegisteredTool, TargetHost
-from heso.async_gate.snapshot import snapshot_fields
+from heso.async_gate.snapshot import is_unchanged
 from heso.async_gate.stages import AlreadyAsked, Call
-from heso.core.canonical import canonical_bytes
 from heso.core.receipt import Verb
 
 P = ParamSpec("P")
@@ -83,14 +82,8 @@ class Gated:
 
     def refuse_if_changed(self, permit: Permit, call: Call) -> None:
         """The body gets the caller's own objects. What changed while the receipt was written was never judged."""
-        if not permit.captured.is_mutable:
-            return
-        try:
-            fields, _ = snapshot_fields(call.fields)
-            is_same = canonical_bytes(fields) == canonical_bytes(permit.captured.action.fields)
-        except Exception:  # noqa: BLE001  # whatever it is, they are not what they were
-            is_same = False
-        if not is_same:
+        captured = permit.captured
+        if captured.is_mutable and not is_unchanged(call.fields, captured.action.fields):
             why = "its arguments changed while it passed the gate"
             raise GateError(
                 self.name, why, "do not share mutable arguments with other tasks or threads"

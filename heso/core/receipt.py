@@ -172,8 +172,7 @@ def finish_receipt(content: Json, signatures: Sequence[Json]) -> Receipt:
 def _canonical_draft(content: Json) -> bytes:
     if "action_hash" in content:
         raise Malformed("content", "is sealed already", "action_hash")
-    # the envelope is one container more
-    canonical = canonical_bytes(content, max_depth=MAX_DEPTH - 1)
+    canonical = canonical_content(content)
     if len(canonical) > MAX_BYTES // 2:
         raise Malformed("content", f"larger than {MAX_BYTES // 2} bytes")
     return canonical
