@@ -178,6 +178,14 @@ def _pair(sessions: tuple[str, str], scratch: Scratch) -> Askable:
     return Pair(first, second)
 
 
+def _floor_pair(scratch: Scratch) -> Askable:
+    folder = scratch.new_path()
+    first, second = (
+        scratch.floor(SHORT_WARM_UP, folder=folder, session=name) for name in ("left", "right")
+    )
+    return Pair(first, second)
+
+
 def _wheel(raw_key: bool, receipts: int, scratch: Scratch) -> Askable:
     pristine = _grown_wheel(receipts, scratch) if receipts else scratch.new_path()
     if not receipts:
@@ -209,6 +217,7 @@ MAKERS: Mapping[str, Callable[[Scratch], Askable]] = {
     "ours large": partial(_ours, (LARGE_LOG, SHORT_WARM_UP), ALLOW),
     "pair, one session": partial(_pair, ("bench", "bench")),
     "pair, two sessions": partial(_pair, ("left", "right")),
+    "pair of floors": _floor_pair,
     "10 rules, other verb": _rules(10, same_verb=False),
     "1000 rules, other verb": _rules(1000, same_verb=False),
     "10 rules, same verb": _rules(10, same_verb=True),

@@ -12,7 +12,9 @@ from heso.ports import NotWritten, Unreadable
 from heso.stores.sqlite.schema import check_schema, migrate
 
 _BUSY = 5  # SQLITE_BUSY
-_NAP_SECONDS = 0.002
+_SHORT_NAP_SECONDS = 0.001
+_LONG_NAP_SECONDS = 0.008
+_RECENTLY_SECONDS = 0.01
 
 
 def open_writer(file: Path, *, busy_seconds: float) -> sqlite3.Connection:
@@ -59,22 +61,29 @@ def open_reader(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def begin_immediate(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    """Begin a write transaction, waiting for another process's to end.
+def begin_immediate(
+    connection: sqlite3.Connection, busy_seconds: float, last_commit: float = 0.0
+) -> None:
+    """Begin a write transaction, waiting for another process's to end. `last_commit` is this one's, monotonic seconds.
 
     SQLite's own wait naps for up to 100 ms: two busy processes then hold each other up for a second. Handing the lock
-    over at every receipt is fair and costs a fifth of their throughput. Naps of 2 ms keep nearly all of it, and the
-    longest wait measured was a tenth of a second.
+    over at every receipt is fair, and costs a third of their throughput: the end of the chains, and SQLite's pages, are
+    read again each time. So whoever is in the middle of much work naps longer and lets the other finish a stretch of
+    its own; together they are as fast as one. Whoever wants in once in a while naps shortly, and waits for 4 ms mostly.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")  # nearly always: no clock and no closure for it
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF != _BUSY:
             raise
-        _wait_while_busy(lambda: connection.execute("BEGIN IMMEDIATE"), busy_seconds)
+        is_at_work = time.monotonic() - last_commit < _RECENTLY_SECONDS
+        nap_seconds = _LONG_NAP_SECONDS if is_at_work else _SHORT_NAP_SECONDS
+        _wait_while_busy(lambda: connection.execute("BEGIN IMMEDIATE"), busy_seconds, nap_seconds)
 
 
-def _wait_while_busy(work: Callable[[], object], busy_seconds: float) -> None:
+def _wait_while_busy(
+    work: Callable[[], object], busy_seconds: float, nap_seconds: float = _SHORT_NAP_SECONDS
+) -> None:
     deadline = time.monotonic() + busy_seconds
     while True:
         try:
@@ -82,7 +91,7 @@ def _wait_while_busy(work: Callable[[], object], busy_seconds: float) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != _BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(_NAP_SECONDS)
+            time.sleep(nap_seconds)
         else:
             return
 

@@ -15,6 +15,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections import deque
 from pathlib import Path
 from queue import SimpleQueue
@@ -95,6 +96,7 @@ class SqliteLedger:
         self._data_version = -1
         self._stopped_by = ""
         self._is_shut = False
+        self._last_commit = 0.0
 
     def append_inline(self, seal: Seal) -> tuple[Appended, ...]:
         self._refuse_if_closed()
@@ -248,6 +250,7 @@ class SqliteLedger:
                 self._stopped_by = _explain(error)
                 raise Unacknowledged(_explain(error)) from error
             raise NotWritten(_explain(error), _cure(error)) from error
+        self._last_commit = time.monotonic()
         for job in jobs:
             job.is_committed = True
 
@@ -275,7 +278,7 @@ class SqliteLedger:
 
     def _begin(self, connection: sqlite3.Connection) -> Ordering:
         try:
-            begin_immediate(connection, self._busy_seconds)
+            begin_immediate(connection, self._busy_seconds, self._last_commit)
             (version,) = connection.execute("PRAGMA data_version").fetchone()
             if self._ordering is None or version != self._data_version:
                 self._ordering = read_ends(connection, self._in_hand)
