@@ -87,7 +87,8 @@ class Ours:
             self._count += 1
             name = digest(b"%d" % self._count)
             self._made.append(name)
-            tickets.append(_ticket(name, TicketState.APPROVED))
+            # Approvals end in the order in which they were given.
+            tickets.append(_ticket(name, TicketState.APPROVED, ends=self._count))
         return Batch((), tuple(tickets))
 
     async def claim(self, name: str) -> None:
@@ -110,15 +111,17 @@ class Ours:
         """Let this many actions wait."""
 
         def seal(_: Heads) -> Batch:
-            made = range(self._count, self._count + 1000)
+            names = [digest(b"%d" % n) for n in range(self._count, self._count + 1000)]
             self._count += 1000
-            return Batch((), tuple(_ticket(digest(b"%d" % n), TicketState.SUSPENDED) for n in made))
+            # Deadlines are anywhere.
+            made = (_ticket(name, TicketState.SUSPENDED, ends=int(name[:8], 16)) for name in names)
+            return Batch((), tuple(made))
 
         for _ in range(0, number, 1000):
             self._runtime.gate.ledger.append_inline(seal)
 
 
-def _ticket(name: Digest, state: TicketState) -> Ticket:
+def _ticket(name: Digest, state: TicketState, *, ends: int) -> Ticket:
     return Ticket(
         action_hash=name,
         asked=orjson.dumps({"content": {"action_hash": name, "note": "x" * 1000}}),
@@ -135,7 +138,7 @@ def _ticket(name: Digest, state: TicketState) -> Ticket:
         resume_token="",
         call_key=name,
         suspended_at=Instant(0),
-        due=Instant(2**62 + int(name[:8], 16)),
+        due=Instant(2**62 + ends),
         state=state,
     )
 

@@ -25,14 +25,17 @@ _MOVING_COLUMNS = (
     "result_json",
     "error",
     "replaced_by",
-    "is_delivered",
-)  # the rest of a ticket never changes
+)  # the rest of a ticket never changes, but for `is_delivered`
 _OPEN_TICKET = f"""INSERT OR IGNORE INTO ticket ({", ".join(_TICKET_COLUMNS)})
     VALUES ({", ".join("?" * len(_TICKET_COLUMNS))})"""  # noqa: S608  # constants
-_MOVE_TICKET = f"""UPDATE ticket SET {", ".join(f"{name} = ?" for name in _MOVING_COLUMNS)}
-    WHERE number = ?"""  # noqa: S608  # constants
+_MOVES = ", ".join(f"{name} = ?" for name in _MOVING_COLUMNS)
+_MOVE_TICKET = f"UPDATE ticket SET {_MOVES} WHERE number = ?"  # noqa: S608  # constants
+# Apart: whoever names this column moves the ticket in the index by call as well, which is in no order, so a batch of
+# claims would write that whole index.
+_DELIVER_TICKET = f"UPDATE ticket SET {_MOVES}, is_delivered = ? WHERE number = ?"  # noqa: S608  # constants
 _open_values = attrgetter(*_TICKET_COLUMNS)
 _moving_values = attrgetter(*_MOVING_COLUMNS, "number")
+_delivering_values = attrgetter(*_MOVING_COLUMNS, "is_delivered", "number")
 
 
 _OF_NAMES = f"SELECT {TICKET_COLUMNS} FROM ticket WHERE action_hash IN ({{marks}})"  # noqa: S608  # as above
@@ -85,16 +88,30 @@ class TicketsInHand:
         return self._by_call.get(call_key)
 
     def write(self, connection: sqlite3.Connection) -> None:
-        self._looked_for.clear()
-        self._read.clear()
-        if not self._by_name:
-            self._by_call.clear()
-            return
-        new = [_open_values(t) for t in self._by_name.values() if not t.number]
-        moved = [_moving_values(t) for t in self._by_name.values() if t.number]
-        connection.executemany(_OPEN_TICKET, new)
-        connection.executemany(_MOVE_TICKET, moved)
+        if self._by_name:
+            self._write_all(connection)
         self.forget()
+
+    def _write_all(self, connection: sqlite3.Connection) -> None:
+        new, moved, delivered = [], [], []
+        for ticket in self._by_name.values():
+            if not ticket.number:
+                new.append(_open_values(ticket))
+            elif self._stays_undelivered(ticket):
+                moved.append(_moving_values(ticket))
+            else:
+                delivered.append(_delivering_values(ticket))
+        for statement, rows in (
+            (_OPEN_TICKET, new),
+            (_MOVE_TICKET, moved),
+            (_DELIVER_TICKET, delivered),
+        ):
+            if rows:
+                connection.executemany(statement, rows)
+
+    def _stays_undelivered(self, ticket: Ticket) -> bool:
+        before = self._read.get(ticket.action_hash)
+        return before is not None and not before.is_delivered and not ticket.is_delivered
 
     def forget(self) -> None:
         self._by_name.clear()
