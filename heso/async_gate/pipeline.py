@@ -4,8 +4,9 @@ A body runs only after `admit` or `admit_inline` has returned a `Permit`. Whatev
 unsignable, unwritable, unreadable arguments, a bug of ours) is raised, and the body does not run.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
 from heso.async_gate.anchoring import Anchor, append_anchored, append_anchored_inline
@@ -84,14 +85,12 @@ class Gate:
         try:
             evaluated = self._evaluate(call)
             if note is None and _looks_first(evaluated):
-                await self.ledger.append(lambda heads: _find_asked(evaluated, heads))
+                await self.ledger.append(partial(_find_asked, evaluated))
             if evaluated.redacted.record is not None:
-                await _in_thread(lambda: self._keep_reveals(evaluated))
+                await _in_thread(partial(self._keep_reveals, evaluated))
             if evaluated.outcome.needs_anchor:
-                appended = await append_anchored(
-                    lambda anchor: self.ledger.append(self._seal(evaluated, note, anchor)),
-                    self.time,
-                )
+                append = partial(self._append_with, evaluated, note)
+                appended = await append_anchored(append, self.time)
             else:
                 appended = await self.ledger.append(self._seal(evaluated, note))
             permit = _permit(evaluated, appended)
@@ -106,14 +105,12 @@ class Gate:
         try:
             evaluated = self._evaluate(call)
             if note is None and _looks_first(evaluated):
-                self.ledger.append_inline(lambda heads: _find_asked(evaluated, heads))
+                self.ledger.append_inline(partial(_find_asked, evaluated))
             if evaluated.redacted.record is not None:
                 self._keep_reveals(evaluated)
             if evaluated.outcome.needs_anchor:
-                appended = append_anchored_inline(
-                    lambda anchor: self.ledger.append_inline(self._seal(evaluated, note, anchor)),
-                    self.time,
-                )
+                append = partial(self._append_inline_with, evaluated, note)
+                appended = append_anchored_inline(append, self.time)
             else:
                 appended = self.ledger.append_inline(self._seal(evaluated, note))
             permit = _permit(evaluated, appended)
@@ -166,17 +163,30 @@ class Gate:
 
         return _conclude(evaluated, _permit(evaluated, self.ledger.append_inline(seal)))
 
+    def _append_with(
+        self, evaluated: Evaluated, note: Note | None, anchor: Anchor | None
+    ) -> Awaitable[tuple[Appended, ...]]:
+        return self.ledger.append(self._seal(evaluated, note, anchor))
+
+    def _append_inline_with(
+        self, evaluated: Evaluated, note: Note | None, anchor: Anchor | None
+    ) -> tuple[Appended, ...]:
+        return self.ledger.append_inline(self._seal(evaluated, note, anchor))
+
+    # Seals are `partial`s: a closure makes a cell of each variable, and with ten thousand calls waiting at once the
+    # collector walks over all of them again and again.
     def _seal(self, evaluated: Evaluated, note: Note | None, anchor: Anchor | None = None) -> Seal:
-        if note is None:
-            if evaluated.request is not None:
-                return _Asking(self, evaluated, evaluated.request.call_key, anchor)
-            return lambda heads: sign(evaluated, heads, self.signer, self.policy, anchor)
+        if note is not None:
+            return partial(self._sign_noted, evaluated, note, anchor)
+        if evaluated.request is not None:
+            return _Asking(self, evaluated, evaluated.request.call_key, anchor)
+        return partial(sign, evaluated, signer=self.signer, policy=self.policy, anchor=anchor)
 
-        def seal(heads: Heads) -> Batch:
-            batch = sign(evaluated, heads, self.signer, self.policy, anchor, asks_anew=True)
-            return replace(batch, steps=(note(heads, evaluated, batch),))
-
-        return seal
+    def _sign_noted(
+        self, evaluated: Evaluated, note: Note, anchor: Anchor | None, heads: Heads
+    ) -> Batch:
+        batch = sign(evaluated, heads, self.signer, self.policy, anchor, asks_anew=True)
+        return replace(batch, steps=(note(heads, evaluated, batch),))
 
     def _keep_reveals(self, evaluated: Evaluated) -> None:
         record = evaluated.redacted.record

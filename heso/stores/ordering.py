@@ -26,6 +26,7 @@ from heso.core.ticket import Ticket
 from heso.ports import Batch, Entry, KeyRetired, Seal
 
 _LATEST = 2**63 - 1
+_REMEMBERED_SESSIONS = 10_000
 
 
 @hot_value
@@ -72,15 +73,17 @@ class Ordering:
         self._heads: dict[SessionId, Head | None] = {}
         self._courses: dict[SessionId, Course | Mapping[str, Any]] = {}
 
-    @property
-    def size(self) -> int:
-        """How many sessions' heads are remembered."""
-        return len(self._heads)
+    def begin(self) -> None:
+        """A transaction begins. What came before it is in the store.
 
-    def forget_heads(self) -> None:
-        """Forget what is remembered of sessions. Only between transactions."""
-        self._heads.clear()
+        What is remembered of an action's own session goes: after a request nothing follows for minutes or weeks, and ten
+        thousand contents in memory make Python's collector dear. So do the heads, once there are too many.
+        """
+        for session in self._courses:
+            self._heads.pop(session, None)
         self._courses.clear()
+        if len(self._heads) > _REMEMBERED_SESSIONS:
+            self._heads.clear()
 
     def head(self, session: SessionId) -> Head | None:
         if session not in self._heads:

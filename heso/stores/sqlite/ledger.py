@@ -36,9 +36,9 @@ from heso.stores.sqlite.rows import (
 from heso.stores.sqlite.ticket_rows import TicketsInHand
 from heso.stores.sqlite.wakeup import Wakeup, make_wakeup, wake_all
 
-LARGEST_BATCH = 512
+LARGEST_BATCH = 1024
 _WORTH_LOOKING_TOGETHER = 4
-_REMEMBERED_SESSIONS = 10_000
+_NOTHING = Batch(())
 _IOERR = 10  # SQLITE_IOERR; the higher bits say which
 
 
@@ -53,7 +53,7 @@ class _Job:
     def __init__(self, seal: Seal, wakeup: Wakeup | None = None) -> None:
         self.seal = seal
         self.wakeup = wakeup
-        self.batch = Batch(())
+        self.batch = _NOTHING
         self.rows: tuple[Placed, ...] = ()
         self.error: BaseException | None = None
         self.is_committed = False
@@ -286,8 +286,7 @@ class SqliteLedger:
         except sqlite3.Error as error:
             self._roll_back()
             raise NotWritten(_explain(error), _cure(error)) from error
-        if self._ordering.size > _REMEMBERED_SESSIONS:
-            self._ordering.forget_heads()
+        self._ordering.begin()
         return self._ordering
 
     def _refuse_if_replaced(self) -> None:

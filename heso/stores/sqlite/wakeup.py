@@ -9,7 +9,7 @@ for an event loop.
 
 import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Wakeup(Protocol):
     """One task waiting for one commit."""
 
-    async def wait(self) -> None: ...
+    def wait(self) -> Awaitable[object]: ...
 
 
 def make_wakeup() -> Wakeup:
@@ -55,8 +55,8 @@ class _AsyncioWakeup:
         self.loop = loop
         self.future: asyncio.Future[None] = loop.create_future()
 
-    async def wait(self) -> None:
-        await self.future
+    def wait(self) -> Awaitable[object]:
+        return self.future
 
 
 class _TrioWakeup:
@@ -65,8 +65,9 @@ class _TrioWakeup:
         self._token = trio.lowlevel.current_trio_token()
         self._event = trio.Event()
 
-    async def wait(self) -> None:
-        await self._event.wait()
+    def wait(self) -> Awaitable[object]:
+        waiting: Awaitable[object] = self._event.wait()
+        return waiting
 
     def wake(self) -> None:
         with contextlib.suppress(RuntimeError):  # trio.RunFinishedError is one
