@@ -18,6 +18,7 @@ COMMANDS = {
     "init": "make a project: key, policy, .gitignore",
     "demo": "see the gate at work on real effects",
     "verify": "check a receipt, a chain or an audit chain",
+    "verify-page": "the page that verifies offline, in any browser",
     "show": "one receipt, readable",
     "log": "the newest receipts",
     "export": "receipts as JSON lines, in audit order",

@@ -1,0 +1,183 @@
+"""Writes the vectors: every receipt and chain that the tests of the core judge, with the verdict that they assert.
+
+    python -m tests.vectors.generate [--check]
+
+The tests are run, and what they ask the verifier is written down, at most a few questions of each test, never twice. So a
+vector's name is the sentence of its test, and what is expected was decided by whoever wrote that test, not by the
+verifier. `--check` writes nothing and fails when the folder is not what it would be.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+CORE = HERE.parent / "core"
+TESTS = (
+    "test_chain",
+    "test_compat",
+    "test_corners",
+    "test_effort",
+    "test_quorum",
+    "test_schema",
+    "test_session",
+    "test_time_anchor",
+    "test_transparency",
+    "test_verify_blocks",
+    "test_verify_links",
+    "test_verify_mutations",
+    "test_verify_order",
+    "test_verify_pins",
+)
+_MOST_OF_A_TEST = 6
+_LARGEST = 20_000  # bytes; what is only about size would fill the repository
+
+Json = dict[str, Any]
+
+
+class Recorder:
+    """A pytest plugin that writes down what is asked of the verifier, and what it said."""
+
+    def __init__(self) -> None:
+        self.vectors: dict[str, Json] = {}
+        self._asked: set[str] = set()
+        self._test = ""
+        self._of_test = 0
+        self._is_inside = False
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        is_random = getattr(getattr(item, "function", None), "is_hypothesis_test", False)
+        self._test = "" if is_random else item.name
+        self._of_test = 0
+
+    def keep(self, question: Json, verdict: Json) -> None:
+        key = json.dumps(question, sort_keys=True)
+        size = len(json.dumps(question["receipts"]))
+        is_new = key not in self._asked and self._of_test < _MOST_OF_A_TEST
+        if not self._test or not is_new or size > _LARGEST:
+            return
+        self._asked.add(key)
+        self._of_test += 1
+        about = self._test.removeprefix("test_").partition("[")
+        sentence = about[0].replace("_", " ") + (f": {about[2][:-1]}" if about[2] else "")
+        name = f"{question['kind']}/{_slug(sentence)}-{self._of_test}.json"
+        self.vectors[name] = {"expect": verdict, "about": sentence, **question}
+
+    @contextmanager
+    def inside(self) -> Iterator[bool]:
+        """Whether this question is asked by a test, and not by the verifier of a chain."""
+        was_inside, self._is_inside = self._is_inside, True
+        try:
+            yield not was_inside
+        finally:
+            self._is_inside = was_inside
+
+
+def record() -> dict[str, Json]:
+    """The vectors, by file name."""
+    # Before the tests import these names.
+    from heso.core import chain, session, verify
+    from heso.testing.vectors import chain_answer, receipt_answer, write_bytes
+
+    recorder = Recorder()
+
+    def question(kind: str, receipts: Iterable[bytes], terms: Any, **more: object) -> Json:
+        written = [write_bytes(bytes(data)) for data in receipts]
+        return {"kind": kind, "terms": _terms(terms), **more, "receipts": written}
+
+    def recorded(work: Callable[..., Any], kind: str, answer: Callable[[Any], Json]) -> Any:
+        def ask(data: Any, terms: Any = verify.STRICT, **options: Any) -> Any:
+            with recorder.inside() as is_asked:
+                found = work(data, terms, **options)
+            if is_asked and terms.time is None and options.get("each", map) is map:
+                roots = options.get("roots")
+                more = {} if roots is None else {"roots": _roots(roots)}
+                receipts = [data] if kind == "receipt" else data
+                if all(isinstance(one, bytes | bytearray) for one in receipts):
+                    recorder.keep(question(kind, receipts, terms, **more), answer(found))
+            return found
+
+        return ask
+
+    examine = recorded(
+        verify.examine_receipt, "receipt", lambda found: receipt_answer(found.verdict)
+    )
+    for module in (verify, chain, session):
+        module.examine_receipt = examine  # type: ignore[attr-defined]
+    chain.verify_action_chain = recorded(chain.verify_action_chain, "action_chain", chain_answer)
+    session.verify_session_chain = recorded(session.verify_session_chain, "session", chain_answer)
+    files = [str(CORE / f"{name}.py") for name in TESTS]
+    quiet = [
+        "-q",
+        "--no-header",
+        "--assert=plain",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cov",
+    ]
+    if pytest.main([*quiet, *files], plugins=[recorder]) != 0:
+        raise SystemExit("the tests fail, so nothing is expected")
+    return recorder.vectors
+
+
+def _terms(terms: Any) -> Json:
+    found: Json = {}
+    if terms.operator is not None:
+        found["operator"] = terms.operator
+    if terms.compat:
+        found["compat"] = True
+    if terms.log is not None:
+        log = terms.log
+        found["log"] = {"origin": log.origin, "key": log.key, "witnesses": sorted(log.witnesses)}
+        found["log"]["isRequired"] = log.is_required
+    return found
+
+
+def _roots(roots: Any) -> Json:
+    return {"producer": roots.producer, "decision": roots.decision}
+
+
+def _slug(sentence: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", sentence.lower()).strip("-")[:90]
+
+
+def written(vectors: dict[str, Json]) -> dict[str, bytes]:
+    return {
+        name: (json.dumps(vector, indent=1, ensure_ascii=True) + "\n").encode()
+        for name, vector in vectors.items()
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    files = written(record())
+    there = {str(file.relative_to(HERE)): file for file in HERE.rglob("*.json")}
+    stale = sorted(
+        name
+        for name in files.keys() | there.keys()
+        if name not in files or name not in there or there[name].read_bytes() != files[name]
+    )
+    if "--check" in arguments:
+        for name in stale:
+            sys.stderr.write(f"{name} is not what the tests say\n")
+        return 1 if stale else 0
+    for name in stale:
+        if name in files:
+            (HERE / name).parent.mkdir(exist_ok=True)
+            (HERE / name).write_bytes(files[name])
+        else:
+            there[name].unlink()
+    sys.stdout.write(f"{len(files)} vectors, {len(stale)} written anew\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
