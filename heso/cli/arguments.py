@@ -22,6 +22,7 @@ COMMANDS = {
     "show": "one receipt, readable",
     "log": "the newest receipts",
     "export": "receipts as JSON lines, in audit order",
+    "evidence": "receipts with all that checking them takes, for somebody else",
     "checkpoint": "the signed size and root of this project's log",
     "log-proof": "proof that a receipt is in this project's log",
     "inbox": "what waits for people, and what is in doubt",

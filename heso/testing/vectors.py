@@ -17,15 +17,20 @@ from typing import Any
 
 from heso.core.chain import verify_action_chain
 from heso.core.encoding import PublicKey
+from heso.core.errors import HesoError
+from heso.core.receipt import Action, Verb
 from heso.core.session import Roots, verify_session_chain
 from heso.core.transparency import PinnedLog
 from heso.core.verdict import ChainVerdict, Verdict
 from heso.core.verify import Terms, examine_receipt
+from heso.policy.evaluate import decision_path, evaluate_action
+from heso.policy.model import Outcome
+from heso.policy.reader import parse_policy
 
 Json = dict[str, Any]
 
-RECEIPT, ACTION_CHAIN, SESSION = "receipt", "action_chain", "session"
-_ASKED = ("kind", "terms", "roots", "receipts")
+POLICY = "policy"
+_ASKED = ("kind", "terms", "roots", "receipts", "policy", "action")
 _RECEIPT_KEYS = ("kind", "trust_level", "action_hash", "signers", "stricter")
 _CHAIN_KEYS = (
     "kind",
@@ -61,6 +66,8 @@ def read_bytes(written: str | Json) -> bytes:
 
 def answer(question: Json) -> Json:
     """This verifier's answer."""
+    if question["kind"] == POLICY:
+        return _policy_answer(question)
     terms = _read_terms(question.get("terms", {}))
     receipts = [read_bytes(written) for written in question["receipts"]]
     match question["kind"]:
@@ -74,6 +81,20 @@ def answer(question: Json) -> Json:
             )
         case other:
             raise ValueError(f"a question of the kind {other!r}")
+
+
+def _policy_answer(question: Json) -> Json:
+    """What this policy says of this action, or that it is no policy at all."""
+    try:
+        policy = parse_policy(question["policy"].encode())
+    except HesoError as error:
+        return {"refused": type(error).__name__}
+    asked = question["action"]
+    return policy_answer(evaluate_action(Action(**{**asked, "verb": Verb(asked["verb"])}), policy))
+
+
+def policy_answer(outcome: Outcome) -> Json:
+    return {"decision_path": str(decision_path(outcome.decision)), "rule_id": outcome.rule_id}
 
 
 def receipt_answer(verdict: Verdict) -> Json:

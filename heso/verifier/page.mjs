@@ -7,6 +7,7 @@ import { examine } from "./receipt.mjs";
 import { checkReveals } from "./reveal.mjs";
 import { isTar, readTar } from "./tar.mjs";
 
+const BUNDLED = /(^|\/)(README|VERIFY\.sh|verify\.html|verifier\/[^/]+|policies\/[^/]+)$/; // what a bundle is known to hold besides
 const MOST_SHOWN = 200;
 const STEPS = [
   "it is a receipt of this format, strictly",
@@ -48,20 +49,20 @@ function visible(text) {
 
 const shown = (value) => (typeof value === "string" ? value : new TextDecoder().decode(canonical(value, true)));
 
-// What was brought, sorted: receipts, sidecars, keys that are known.
-function sort(files) {
-  const found = { receipts: [], sidecars: [], trust: new Map(), ignored: [] };
+// What was brought, sorted: receipts, sidecars, keys that are known. A bundle's own word for its keys is only a word.
+function sort(files, isBundle) {
+  const found = { receipts: [], sidecars: [], trust: new Map(), words: new Map(), ignored: [] };
   for (const file of files) {
     if (isTar(file.bytes)) {
-      for (const inner of readTar(file.bytes)) sortOne(inner, found);
+      for (const inner of readTar(file.bytes)) sortOne(inner, found, found.words);
     } else {
-      sortOne(file, found);
+      sortOne(file, found, isBundle ? found.words : found.trust);
     }
   }
   return found;
 }
 
-function sortOne({ name, bytes }, found) {
+function sortOne({ name, bytes }, found, keys) {
   const whole = new TextDecoder().decode(bytes);
   let value;
   try {
@@ -70,11 +71,11 @@ function sortOne({ name, bytes }, found) {
     value = undefined; // lines, or nothing of ours
   }
   if (value?.reveals) found.sidecars.push(bytes);
-  else if (value?.keys && typeof value.keys === "object") for (const [key, who] of Object.entries(value.keys)) found.trust.set(key, String(who));
+  else if (value?.keys && typeof value.keys === "object") for (const [key, who] of Object.entries(value.keys)) keys.set(key, String(who));
   else if (Array.isArray(value)) found.receipts.push(...splitArray(whole));
   else if (value?.content || /\.json$/.test(name) || !name) found.receipts.push(...(value === undefined ? splitLines(whole) : [bytes]));
   else if (/\.jsonl?$|\.ndjson$/.test(name)) found.receipts.push(...splitLines(whole));
-  else found.ignored.push(name);
+  else if (!BUNDLED.test(name)) found.ignored.push(name);
 }
 
 const utf8 = (text) => new TextEncoder().encode(text);
@@ -108,8 +109,9 @@ function splitArray(whole) {
 const stateOf = (isValid, keys, trust) => (!isValid ? "invalid" : keys.every((key) => trust.has(key)) ? "known" : "unknown");
 const MARKS = { known: "Valid, signed by keys you know", unknown: "Valid, but whose keys these are is for you to know", invalid: "Not valid" };
 
-function signersList(keys, trust) {
-  return keys.map((key) => el("div", {}, el("code", {}, key), trust.has(key) ? ` ${trust.get(key)}` : " (not in your trust.json)"));
+function signersList(keys, { trust, words }) {
+  const about = (key) => (words.has(key) ? ` (the bundle calls it ${words.get(key)}; not in your trust.json)` : " (not in your trust.json)");
+  return keys.map((key) => el("div", {}, el("code", {}, key), ...visible(trust.has(key) ? ` ${trust.get(key)}` : about(key))));
 }
 
 function stepsList(verdict) {
@@ -131,7 +133,7 @@ function notProven(content, verdict) {
   return missing;
 }
 
-function facts(content, trust, verdict) {
+function facts(content, found, verdict) {
   const action = content.get("action");
   const policy = content.get("policy");
   const rows = [
@@ -146,7 +148,7 @@ function facts(content, trust, verdict) {
   const list = el("dl", {});
   for (const [name, value] of rows) list.append(el("dt", {}, name), el("dd", {}, ...visible(shown(value))));
   for (const [name, value] of action.get("fields")) list.append(el("dt", {}, ...visible(name)), el("dd", {}, ...visible(shown(value))));
-  list.append(el("dt", {}, "signed by"), el("dd", {}, ...signersList(verdict.signers, trust)));
+  list.append(el("dt", {}, "signed by"), el("dd", {}, ...signersList(verdict.signers, found)));
   return list;
 }
 
@@ -158,7 +160,7 @@ async function receiptCard(data, found, terms, title) {
   const level = verdict.trust_level ? ` ${verdict.trust_level}` : "";
   card.append(el("p", {}, el("span", { class: "mark" }, MARKS[state]), ` (${verdict.kind}${level}`, ...visible(about), ")"));
   if (verdict.stricter) card.append(el("p", {}, `The format's reference would take it; this verifier's rule ${verdict.stricter} does not.`));
-  if (envelope) card.append(facts(envelope.get("content"), found.trust, verdict));
+  if (envelope) card.append(facts(envelope.get("content"), found, verdict));
   card.append(el("details", state === "invalid" ? { open: "" } : {}, el("summary", {}, "The steps"), stepsList(verdict)));
   if (verdict.kind === "Valid") {
     const missing = notProven(envelope.get("content"), verdict).map((text) => el("li", {}, text));
@@ -191,15 +193,15 @@ function sessionCard({ session_id, receipts, verdict }, found) {
   }
   if (receipts > MOST_SHOWN) links.append(el("li", {}, `and ${receipts - MOST_SHOWN} more`));
   card.append(links);
-  if (keys.length) card.append(el("dl", {}, el("dt", {}, "signed by"), el("dd", {}, ...signersList(keys, found.trust))));
+  if (keys.length) card.append(el("dl", {}, el("dt", {}, "signed by"), el("dd", {}, ...signersList(keys, found))));
   return card;
 }
 
 let newest = 0;
 
-async function verify(files) {
+async function verify(files, isBundle = false) {
   const mine = (newest += 1);
-  const found = sort(files);
+  const found = sort(files, isBundle);
   const terms = { compat: $("compat").checked };
   const total = found.receipts.length;
   $("results").replaceChildren();
@@ -224,16 +226,22 @@ async function verify(files) {
   $("results").replaceChildren(...cards);
 }
 
-const read = async (list) => Promise.all([...list].map(async (file) => ({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) })));
+const load = async (list) => Promise.all([...list].map(async (file) => ({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) })));
 
 $("input").addEventListener("submit", (event) => {
   event.preventDefault();
   verify([{ name: "", bytes: utf8($("text").value) }]);
 });
-$("files").addEventListener("change", async (event) => verify(await read(event.target.files)));
+$("files").addEventListener("change", async (event) => verify(await load(event.target.files)));
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", async (event) => {
   event.preventDefault();
-  verify(await read(event.dataTransfer.files));
+  verify(await load(event.dataTransfer.files));
 });
+const evidence = $("evidence");
+if (evidence) {
+  const files = Object.entries(JSON.parse(evidence.textContent)).map(([name, text]) => ({ name, bytes: utf8(text) }));
+  $("input").hidden = true;
+  verify(files, true);
+}
 engineName().then((name) => ($("engine").textContent = `Signatures are checked by ${name}, behind libsodium's rules.`));

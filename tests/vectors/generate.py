@@ -1,4 +1,5 @@
-"""Writes the vectors: every receipt and chain that the tests of the core judge, with the verdict that they assert.
+"""Writes the vectors: every receipt and chain that the tests of the core judge, with the verdict that they assert, and
+every action that the tests of policies put before one, with the decision.
 
     python -m tests.vectors.generate [--check]
 
@@ -10,7 +11,7 @@ verifier. `--check` writes nothing and fails when the folder is not what it woul
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,19 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-CORE = HERE.parent / "core"
-TESTS = (
+TESTS_OF_POLICY = (
+    "test_decimals",
+    "test_fields",
+    "test_floors_at_run_time",
+    "test_hostile_input",
+    "test_operator_table",
+    "test_order",
+    "test_regex",
+    "test_scope",
+    "test_shadow",
+    "test_unknown",
+)
+TESTS_OF_RECEIPTS = (
     "test_chain",
     "test_compat",
     "test_corners",
@@ -35,7 +47,7 @@ TESTS = (
     "test_verify_order",
     "test_verify_pins",
 )
-_MOST_OF_A_TEST = 6
+_MOST_OF_A_TEST = {"receipt": 6, "action_chain": 6, "session": 6, "policy": 2}
 _LARGEST = 20_000  # bytes; what is only about size would fill the repository
 
 Json = dict[str, Any]
@@ -58,8 +70,8 @@ class Recorder:
 
     def keep(self, question: Json, verdict: Json) -> None:
         key = json.dumps(question, sort_keys=True)
-        size = len(json.dumps(question["receipts"]))
-        is_new = key not in self._asked and self._of_test < _MOST_OF_A_TEST
+        size = len(key)
+        is_new = key not in self._asked and self._of_test < _MOST_OF_A_TEST[question["kind"]]
         if not self._test or not is_new or size > _LARGEST:
             return
         self._asked.add(key)
@@ -81,26 +93,30 @@ class Recorder:
 
 def record() -> dict[str, Json]:
     """The vectors, by file name."""
-    # Before the tests import these names.
-    from heso.core import chain, session, verify
-    from heso.testing.vectors import chain_answer, receipt_answer, write_bytes
-
     recorder = Recorder()
+    _listen_to_the_verifier(recorder)
+    _listen_to_the_policy(recorder)
+    files = [str(HERE.parent / "core" / f"{name}.py") for name in TESTS_OF_RECEIPTS]
+    files += [str(HERE.parent / "policy" / f"{name}.py") for name in TESTS_OF_POLICY]
+    quiet = ["-q", "--no-header", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    if pytest.main([*quiet, *files], plugins=[recorder]) != 0:
+        raise SystemExit("the tests fail, so nothing is expected")
+    return recorder.vectors
 
-    def question(kind: str, receipts: Iterable[bytes], terms: Any, **more: object) -> Json:
-        written = [write_bytes(bytes(data)) for data in receipts]
-        return {"kind": kind, "terms": _terms(terms), **more, "receipts": written}
+
+# Both are called before the tests import these names.
+def _listen_to_the_verifier(recorder: Recorder) -> None:
+    from heso.core import chain, session, verify
+    from heso.testing.vectors import chain_answer, receipt_answer
 
     def recorded(work: Callable[..., Any], kind: str, answer: Callable[[Any], Json]) -> Any:
         def ask(data: Any, terms: Any = verify.STRICT, **options: Any) -> Any:
             with recorder.inside() as is_asked:
                 found = work(data, terms, **options)
             if is_asked and terms.time is None and options.get("each", map) is map:
-                roots = options.get("roots")
-                more = {} if roots is None else {"roots": _roots(roots)}
-                receipts = [data] if kind == "receipt" else data
-                if all(isinstance(one, bytes | bytearray) for one in receipts):
-                    recorder.keep(question(kind, receipts, terms, **more), answer(found))
+                question = _receipt_question(kind, data, terms, options.get("roots"))
+                if question is not None:
+                    recorder.keep(question, answer(found))
             return found
 
         return ask
@@ -112,21 +128,55 @@ def record() -> dict[str, Json]:
         module.examine_receipt = examine  # type: ignore[attr-defined]
     chain.verify_action_chain = recorded(chain.verify_action_chain, "action_chain", chain_answer)
     session.verify_session_chain = recorded(session.verify_session_chain, "session", chain_answer)
-    files = [str(CORE / f"{name}.py") for name in TESTS]
-    quiet = [
-        "-q",
-        "--no-header",
-        "--assert=plain",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:cov",
-    ]
-    if pytest.main([*quiet, *files], plugins=[recorder]) != 0:
-        raise SystemExit("the tests fail, so nothing is expected")
-    return recorder.vectors
+
+
+def _listen_to_the_policy(recorder: Recorder) -> None:
+    from heso.policy import evaluate
+    from heso.testing.vectors import policy_answer
+
+    evaluate_action = evaluate.evaluate_action
+
+    def evaluated(action: Any, policy: Any) -> Any:
+        outcome = evaluate_action(action, policy)
+        question = _policy_question(action, policy)
+        if question is not None:
+            recorder.keep(question, policy_answer(outcome))
+        return outcome
+
+    evaluate.evaluate_action = evaluated
+
+
+def _receipt_question(kind: str, data: Any, terms: Any, roots: Any) -> Json | None:
+    """None for what is no bytes."""
+    from heso.testing.vectors import write_bytes
+
+    receipts = [data] if kind == "receipt" else data
+    if not all(isinstance(one, bytes | bytearray) for one in receipts):
+        return None
+    written = [write_bytes(bytes(one)) for one in receipts]
+    known = {} if roots is None else {"roots": _roots(roots)}
+    return {"kind": kind, "terms": _terms(terms), **known, "receipts": written}
+
+
+def _policy_question(action: Any, policy: Any) -> Json | None:
+    """None for what JSON cannot ask."""
+    asked = {
+        "verb": str(action.verb),
+        "tool_name": action.tool_name,
+        "workflow": action.workflow,
+        "account": action.account,
+        "fields": action.fields,
+    }
+    if action.target_host is not None:
+        asked["target_host"] = action.target_host
+    try:
+        json.dumps(asked, allow_nan=False, ensure_ascii=False).encode()
+        text = policy.text.decode()
+        if json.loads(json.dumps(asked)) != asked:
+            return None
+    except (TypeError, ValueError):
+        return None
+    return {"kind": "policy", "policy": text, "action": asked}
 
 
 def _terms(terms: Any) -> Json:

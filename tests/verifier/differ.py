@@ -20,7 +20,8 @@ TOKENS = (b"null", b"true", b"0", b"-0", b"1.0", b"1e2", b"9007199254740993", b"
 def disagreements(count: int, seed: int) -> list[str]:
     """What the two say otherwise about `count` changed receipts and chains, in words."""
     dice = random.Random(seed)  # noqa: S311  # the same ones again, when they find something
-    vectors = [vector for _, vector in read_vectors(ROOT / "tests" / "vectors")]
+    read = read_vectors(ROOT / "tests" / "vectors")
+    vectors = [vector for _, vector in read if "receipts" in vector]
     asked: dict[str, Any] = {}
     for number in range(count):
         vector = dice.choice(vectors)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -14,45 +13,22 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from heso.core.redaction import Reveal, commit, format_sidecar
 from heso.testing.vectors import differs, read_vectors
 from heso.verifier import read_page
+from tests.verifier.conftest import OpenPage
 
 ROOT = Path(__file__).parents[2]
-VECTORS = dict(read_vectors(ROOT / "tests" / "vectors"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("NO CHROMIUM: the page is not tested in a browser; install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+VECTORS = {
+    name: one for name, one in read_vectors(ROOT / "tests" / "vectors") if one["kind"] != "policy"
+}
 
 
 @pytest.fixture
-def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    """The page, opened from disk. A word on the console, an error or a request is a fault."""
-    file = tmp_path / "verify.html"
-    file.write_bytes(read_page())
-    context = browser.new_context(offline=True)
-    page = context.new_page()
-    faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text))
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on(
-        "request",
-        lambda request: faults.append(request.url) if request.url != file.as_uri() else None,
-    )
-    page.goto(file.as_uri())
-    yield page
-    context.close()
-    assert faults == []
+def page(open_page: OpenPage) -> Page:
+    return open_page(read_page())
 
 
 def paste(page: Page, *receipts: bytes) -> None:
@@ -123,7 +99,7 @@ def test_a_bundle_with_receipts_a_sidecar_and_keys_is_read_whole(page: Page, for
         "receipts.jsonl": forge.text(forge.l0(content)) + b"\n" + forge.text(forge.l1()) + b"\n",
         "reveals/one.json": format_sidecar([reveal]),
         "trust.json": trust(forge.operator.public, forge.approver.public),
-        "README": b"not a receipt",
+        "notes.txt": b"not a receipt",
     }
     bundle = io.BytesIO()
     with tarfile.open(fileobj=bundle, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -133,9 +109,12 @@ def test_a_bundle_with_receipts_a_sidecar_and_keys_is_read_whole(page: Page, for
             tar.addfile(entry, io.BytesIO(data))
     drop(page, evidence__tar=bundle.getvalue())
     expect(page.locator("#status")).to_contain_text(
-        "2 receipts in 0 sessions; all hold. Not read: README."
+        "2 receipts in 0 sessions; all hold. Not read: notes.txt."
     )
-    expect(page.locator("article.known")).to_have_count(2)
+    expect(page.locator("article.unknown")).to_have_count(
+        2
+    )  # whose keys these are is the bundle's own word
+    expect(page.locator("article").first).to_contain_text("the bundle calls it ours")
     expect(page.locator("article").first).to_contain_text(
         'The sidecar opens what was hidden:card"4242"'
     )

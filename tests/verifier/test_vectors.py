@@ -12,14 +12,22 @@ from heso.verifier import build
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests" / "vectors"
 VECTORS = dict(read_vectors(FOLDER))
+OF_RECEIPTS = {name: one for name, one in VECTORS.items() if one["kind"] != "policy"}
+OF_POLICIES = {name: one for name, one in VECTORS.items() if one["kind"] == "policy"}
 CONFORM = str(ROOT / "heso/verifier/conform.mjs")
 
 
 def test_there_are_hundreds_of_receipts_and_chains_of_every_verdict() -> None:
-    kinds = {(vector["kind"], vector["expect"]["kind"]) for vector in VECTORS.values()}
-    assert len(VECTORS) >= 400
+    kinds = {(vector["kind"], vector["expect"]["kind"]) for vector in OF_RECEIPTS.values()}
+    assert len(OF_RECEIPTS) >= 400
     assert len({kind for what, kind in kinds if what == "receipt"}) == 16
     assert len({kind for what, kind in kinds if what != "receipt"}) == 10
+
+
+def test_there_are_hundreds_of_policies_with_every_decision() -> None:
+    assert len({vector["policy"] for vector in OF_POLICIES.values()}) >= 200
+    decisions = {vector["expect"]["decision_path"] for vector in OF_POLICIES.values()}
+    assert decisions == {"allow", "block", "redact", "require_approval"}
 
 
 def test_the_vectors_are_what_the_tests_say() -> None:
@@ -39,7 +47,7 @@ def test_this_verifier_answers_every_vector() -> None:
 
 @pytest.mark.parametrize("options", [[], ["--arithmetic"]], ids=["WebCrypto", "BigInt"])
 def test_the_javascript_verifier_answers_every_vector(node: str, options: list[str]) -> None:
-    answers = ask([node, CONFORM, *options], VECTORS)
+    answers = ask([node, CONFORM, *options], OF_RECEIPTS)
     wrong = {name: differs(expect, found) for name, expect, found in answers}
     assert {name: keys for name, keys in wrong.items() if keys} == {}
 

@@ -1,0 +1,77 @@
+"""`heso evidence`: receipts with all that checking and reading them takes, for somebody else."""
+
+import argparse
+import os
+from pathlib import Path
+
+import orjson
+
+from heso.cli.arguments import add_project
+from heso.cli.ledger import open_records
+from heso.cli.output import fail, say
+from heso.core.encoding import PublicKey
+from heso.core.hashing import fingerprint
+from heso.evidence.bundle import write_files, write_folder, write_page, write_tar
+from heso.evidence.collect import Collected, Wish, collect
+from heso.policy.reader import parse_policy
+from heso.settings import POLICY_FILE, find_root
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--session", help="this session, and what became of its questions")
+    parser.add_argument("--workflow", help="the sessions with a receipt of this workflow")
+    parser.add_argument(
+        "--since",
+        metavar="TIME",
+        help="the sessions with a receipt from then on: 2026-11-25, or 2026-11-25T08:00:00Z",
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE.html|FILE.tar|DIR",
+        required=True,
+        help="one page that verifies itself, a tar, or a new folder",
+    )
+    add_project(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    out = Path(options.out)
+    if out.exists() and not (out.is_file() and out.suffix in (".html", ".tar")):
+        return fail(f"{out} is there already", "name a new folder, or a .html or .tar file")
+    with open_records(options.project) as records:
+        wish = Wish(session=options.session, workflow=options.workflow, since=options.since)
+        collected = collect(records, wish)
+    if not collected.items:
+        return fail("no receipt is like that", "see `heso log`")
+    names = _names(find_root(os.environ, Path.cwd(), options.project), collected)
+    try:
+        _write(collected, names, out)
+    except OSError as error:
+        return fail(f"cannot write {out}: {error.strerror}", "name a file in a folder of yours")
+    say(f"heso: {len(collected.items)} receipts in {out}")
+    return 0
+
+
+def _write(collected: Collected, names: dict[str, str], out: Path) -> None:
+    match out.suffix:
+        case ".html":
+            out.write_bytes(write_page(collected, names))
+        case ".tar":
+            out.write_bytes(write_tar(write_files(collected, names)))
+        case _:
+            write_folder(write_files(collected, names), out)
+
+
+def _names(root: Path, collected: Collected) -> dict[str, str]:
+    """Whose the keys are, in this project's own words: the people of its roster, and its own."""
+    names: dict[str, str] = {}
+    for item in collected.items:
+        key = PublicKey(orjson.loads(item.receipt)["signatures"][0]["public_key"])
+        role = "operator" if key == item.content["agent_identity"] else "decision key"
+        names.setdefault(key, f"{role} {fingerprint(key)}")
+    policy = root / POLICY_FILE
+    if policy.exists():
+        for person in parse_policy(policy.read_bytes(), file=str(policy)).approvers:
+            names |= dict.fromkeys(person.keys, f"approver {person.id}")
+    return names
