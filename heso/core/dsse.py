@@ -121,10 +121,18 @@ def parse_statement(body: bytes) -> Statement:
         case [{"name": str(name), "digest": {"blake3": str(action_hash)}}] if is_digest(
             action_hash
         ):
+            _check_subject(action_hash, found["predicate"])
             return Statement(
                 action_hash=Digest(action_hash), subject=name, predicate=found["predicate"]
             )
     raise Malformed("statement", "must be one name with one blake3 digest", "subject")
+
+
+def _check_subject(action_hash: str, predicate: Json) -> None:
+    """A statement about one action that carries another one's receipt would lend it the first one's name."""
+    match predicate:
+        case {"receipt": {"content": {"action_hash": carried}}} if carried != action_hash:
+            raise Malformed("statement", "is not about the receipt that it carries", "subject")
 
 
 def seal_statement(statement: Statement, signer: Signs) -> bytes:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 from base64 import b64decode
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -42,6 +44,22 @@ def test_a_checkpoint_is_the_notes_bytes_in_every_encoding(
     key = parse_note_key(_log_key(done.stderr.decode(encoding)))
     opened = open_checkpoint(done.stdout, origin=key.name, key=key.public_key)
     assert opened.checkpoint.size == 9
+
+
+def test_nothing_is_signed_over_a_row_that_is_filed_under_another_hash(
+    project: Path, heso: Callable
+) -> None:
+    with closing(sqlite3.connect(project / ".heso" / "heso.db")) as connection, connection:
+        connection.execute("DROP TRIGGER ledger_stays")
+        connection.execute("UPDATE ledger SET action_hash = zeroblob(32) WHERE position = 3")
+    for command in (("checkpoint",), ("log-proof", _hash_of(_receipts(project)[1]))):
+        refused = heso(*command)
+        assert (refused.code, refused.out) == (1, "")
+        assert "row 3 is not filed under its own hash" in refused.err
+
+
+def _hash_of(receipt: bytes) -> str:
+    return str(orjson.loads(receipt)["content"]["action_hash"])
 
 
 def test_a_receipt_with_its_proof_verifies_against_the_printed_key(

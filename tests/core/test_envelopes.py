@@ -119,6 +119,7 @@ def test_an_envelope_of_another_shape_is_malformed(forge: Any, change: Json) -> 
         {"subject": [{"name": "n", "digest": {"blake3": "AB" * 32}}]},
         {"subject": [{"name": "n", "digest": {"sha256": "ab" * 32}}]},
         {"subject": [{"name": "n", "digest": {"blake3": "ab" * 32}}] * 2},
+        {"subject": [{"name": "n", "digest": {"blake3": "ab" * 32}}]},
         {"x": 1},
     ],
     ids=str,
@@ -127,6 +128,13 @@ def test_a_statement_about_anything_else_is_malformed(forge: Any, change: Json) 
     body = json.loads(format_statement(state_receipt(forge.l0())))
     with pytest.raises(Malformed):
         parse_statement(json.dumps({**body, **change}).encode())
+
+
+def test_a_statement_may_carry_no_receipt_and_be_about_any_action(forge: Any) -> None:
+    body = json.loads(format_statement(state_receipt(forge.l0())))
+    subject = [{"name": "n", "digest": {"blake3": "ab" * 32}}]
+    found = parse_statement(json.dumps({**body, "predicate": {}, "subject": subject}).encode())
+    assert (found.action_hash, found.predicate) == ("ab" * 32, {})
 
 
 def verdict(envelope: object, **changes: Any) -> CommitmentKind:

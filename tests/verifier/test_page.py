@@ -1,5 +1,6 @@
 """The page in Chromium, from disk, with the network off."""
 
+import base64
 import io
 import json
 import tarfile
@@ -15,10 +16,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from heso.core.keys import signature_holds
 from heso.core.redaction import Reveal, commit, format_sidecar
 from heso.testing.vectors import differs, read_vectors
 from heso.verifier import read_page
 from tests.verifier.conftest import OpenPage
+from tests.verifier.test_parts import beyond_the_order, published_cases, small_order_pairs
 
 ROOT = Path(__file__).parents[2]
 VECTORS = {
@@ -162,6 +165,33 @@ def test_chromium_answers_every_vector(browser: Browser) -> None:
         if differs(vector["expect"], told)
     ]
     assert wrong == []
+
+
+def test_chromium_takes_exactly_the_signatures_that_libsodium_takes(browser: Browser) -> None:
+    cases = [*published_cases(), *small_order_pairs(), *beyond_the_order()]
+    asked = [[base64.b64encode(part).decode() for part in case] for case in cases]
+    wanted = [len(s) == 64 and len(k) == 32 and signature_holds(k, m, s) for k, m, s in cases]
+    with served(ROOT / "heso" / "verifier") as origin:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{origin}/index.d.ts")
+        taken = page.evaluate(
+            """async (cases) => {
+                const { signatureHolds, useArithmetic } = await import("./ed25519.mjs");
+                const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+                const ask = async () => {
+                    const found = [];
+                    for (const [k, m, s] of cases) found.push(await signatureHolds(bytes(k), bytes(m), bytes(s)));
+                    return found;
+                };
+                const byEngine = await ask();
+                useArithmetic();
+                return [byEngine, await ask()];
+            }""",
+            asked,
+        )
+        context.close()
+    assert taken == [wanted, wanted]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

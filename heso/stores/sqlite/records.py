@@ -18,7 +18,7 @@ from heso.stores.sqlite.connecting import open_reader
 from heso.stores.sqlite.forking import survive_forks
 
 _PAGE = 500
-_HASH_PAGE = 10_000
+_HASH_PAGE = 1000
 _FOUND_AT_MOST = 10
 _MOST = 2**31
 _SELECT = """SELECT ledger.position, ledger.session_id, ledger.recorded_at, ledger.receipt,
@@ -36,7 +36,7 @@ _READ = (
 _NEWEST = f"{_SELECT} WHERE {_WANTED} ORDER BY ledger.position DESC LIMIT :limit"
 _FIND = """SELECT position FROM ledger
     WHERE action_hash >= :low AND action_hash <= :high AND hex(action_hash) LIKE :like LIMIT :limit"""
-_HASHES = "SELECT position, action_hash FROM ledger WHERE position > :after ORDER BY position LIMIT :limit"
+_HASHES = "SELECT position, action_hash, receipt FROM ledger WHERE position > :after ORDER BY position LIMIT :limit"
 _AT = f"{_SELECT} WHERE ledger.position = :position"
 
 
@@ -76,8 +76,15 @@ class SqliteRecords:
     def action_hashes(self) -> Iterator[Digest]:
         after = -1
         while page := self._ask(_HASHES, {"after": after, "limit": _HASH_PAGE}):
-            yield from (Digest(action_hash.hex()) for _, action_hash in page)
+            yield from (self._filed_hash(*row) for row in page)
             after = page[-1][0]
+
+    def _filed_hash(self, position: int, filed: bytes, receipt: bytes) -> Digest:
+        """A tree over a column that says something else than the receipts would prove what is not there."""
+        action_hash = filed.hex()
+        if orjson.loads(receipt)["content"]["action_hash"] != action_hash:
+            raise Unreadable(str(self._file), f"row {position} is not filed under its own hash")
+        return Digest(action_hash)
 
     def policy_text(self, policy_hash: Digest) -> bytes | None:
         query = "SELECT text FROM policy WHERE hash = :hash LIMIT 1"
