@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from heso.async_gate.context import Step
 from heso.async_gate.door import install_gate, installed_gate
-from heso.async_gate.errors import GateError
+from heso.async_gate.errors import GateError, NotAStep
 from heso.async_gate.pipeline import Gate, Permit
 from heso.async_gate.recording import current_recorder
 from heso.async_gate.stages import Call
@@ -226,7 +226,7 @@ def started_runtime(what: str) -> Runtime:
 def _refuse_in_a_run(action: Call) -> None:
     if current_recorder() is not None:
         why = "heso.gate cannot be a step of a workflow: it would be asked again each time the run goes on"
-        raise GateError(action.tool_name, why, "call a function under @heso.tool")
+        raise NotAStep(action.tool_name, why, "call a function under @heso.tool")
 
 
 def _installed(action: Call) -> Gate:

@@ -74,6 +74,11 @@ class CaptureError(GateError):
 
 
 @dataclass(eq=False)
+class NotAStep(GateError):
+    """A call inside a workflow that no other process could remember. The run is parked until its code is another."""
+
+
+@dataclass(eq=False)
 class RejectedError(HesoError):
     """A person said no. It did not run and never will."""
 

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from heso.async_gate.binding import Binder
 from heso.async_gate.context import enter_action, leave_action
 from heso.async_gate.door import installed_gate
-from heso.async_gate.errors import GateError
+from heso.async_gate.errors import GateError, NotAStep
 from heso.async_gate.pipeline import Gate, Permit
 from heso.async_gate.recall import Caller, recall, recall_inline
 from heso.async_gate.recording import current_recorder
@@ -68,10 +68,10 @@ class Gated:
         return host
 
     def as_step(self) -> RegisteredTool:
-        """The tool, as a step of a durable run. Raises `GateError` for one that no other process could run."""
+        """The tool, as a step of a durable run. Raises `NotAStep` for one that no other process could run."""
         if self.registered is None:
             why = "a method or a generator cannot be a step of a workflow: it would run again each time the run goes on"
-            raise GateError(self.name, why, "put @heso.tool on a function, and call that")
+            raise NotAStep(self.name, why, "put @heso.tool on a function, and call that")
         return self.registered
 
     def gate(self) -> Gate:

@@ -14,7 +14,7 @@ from anyio import current_time, sleep
 
 from heso.async_gate.claimed import result_json
 from heso.async_gate.context import step
-from heso.async_gate.errors import CaptureError, GateError
+from heso.async_gate.errors import CaptureError, GateError, NotAStep
 from heso.async_gate.rebuilding import CannotResume, rebuild_arguments
 from heso.core.canonical import canonical_bytes
 from heso.core.encoding import Digest, is_digest
@@ -99,8 +99,9 @@ class Driver:
                 return RunEvent.WAIT, {"waiting_for": what, "due": due, "error": why}
             case Parks(why=why):
                 return RunEvent.PARK, {"error": why}
-            case NoSuchWorkflow() | CannotResume():
-                return RunEvent.PARK, {"error": f"version_missing: {left}"}
+            case NoSuchWorkflow() | CannotResume() | NotAStep():
+                lead = "" if isinstance(left, NotAStep) else "version_missing: "
+                return RunEvent.PARK, {"error": f"{lead}{left}"}
             case CaptureError():  # the workflow's own mistake
                 return RunEvent.FAIL, {"error": words_of(left)}
             case GateError() | StoreError():  # our own trouble is no end of anything

@@ -120,6 +120,7 @@ def test_a_method_and_a_generator_and_a_bare_gate_are_no_steps(runtime: Runtime)
         flow = define(number, act)
         run = anyio.run(lambda flow=flow, number=number: heso.start(flow, id=f"n{number}"))
         assert "cannot be a step" in (run.error or "")
+        assert run.state is RunState.PARKED  # trying it again will not make it one
 
 
 def test_no_hidden_value_is_in_the_journal_or_in_what_a_step_gives(
