@@ -1,6 +1,6 @@
 """Vectors for verifiers: what to ask, what to expect, and how any implementation answers.
 
-    python -m heso.testing.vectors run DIR -- COMMAND...   ask COMMAND every vector in DIR and compare
+    python -m heso.testing.vectors run [DIR] -- COMMAND... ask COMMAND every vector in DIR (tests/vectors) and compare
     python -m heso.testing.vectors answer                  be such a command: this verifier
 
 COMMAND reads one question a line from standard input, a vector without `expect` and `about`, and writes one answer a line:
@@ -11,15 +11,18 @@ import base64
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from heso.core.chain import verify_action_chain
 from heso.core.encoding import PublicKey
-from heso.core.errors import HesoError
+from heso.core.errors import HesoError, Malformed
+from heso.core.merkle import ProofRefused, check_consistency, check_inclusion
 from heso.core.receipt import Action, Verb
+from heso.core.redaction import check_reveals, parse_sidecar
 from heso.core.session import Roots, verify_session_chain
+from heso.core.strict_json import parse_json
 from heso.core.transparency import PinnedLog
 from heso.core.verdict import ChainVerdict, Verdict
 from heso.core.verify import Terms, examine_receipt
@@ -29,8 +32,7 @@ from heso.policy.reader import parse_policy
 
 Json = dict[str, Any]
 
-POLICY = "policy"
-_ASKED = ("kind", "terms", "roots", "receipts", "policy", "action")
+_NOT_ASKED = ("expect", "about")
 _RECEIPT_KEYS = ("kind", "trust_level", "action_hash", "signers", "stricter")
 _CHAIN_KEYS = (
     "kind",
@@ -65,25 +67,62 @@ def read_bytes(written: str | Json) -> bytes:
 
 
 def answer(question: Json) -> Json:
-    """This verifier's answer."""
-    if question["kind"] == POLICY:
-        return _policy_answer(question)
-    terms = _read_terms(question.get("terms", {}))
-    receipts = [read_bytes(written) for written in question["receipts"]]
-    match question["kind"]:
-        case "receipt":
-            return receipt_answer(examine_receipt(receipts[0], terms).verdict)
-        case "action_chain":
-            return chain_answer(verify_action_chain(receipts, terms))
-        case "session":
-            return chain_answer(
-                verify_session_chain(receipts, terms, roots=_read_roots(question.get("roots")))
-            )
-        case other:
-            raise ValueError(f"a question of the kind {other!r}")
+    """This verifier's answer. Raises `KeyError` for a kind that it does not know."""
+    return _ANSWERS[question["kind"]](question)
 
 
-def _policy_answer(question: Json) -> Json:
+def _on_receipt(question: Json) -> Json:
+    (data,) = map(read_bytes, question["receipts"])
+    return receipt_answer(examine_receipt(data, _read_terms(question)).verdict)
+
+
+def _on_action_chain(question: Json) -> Json:
+    receipts = [*map(read_bytes, question["receipts"])]
+    return chain_answer(verify_action_chain(receipts, _read_terms(question)))
+
+
+def _on_session(question: Json) -> Json:
+    receipts = [*map(read_bytes, question["receipts"])]
+    roots = _read_roots(question.get("roots"))
+    return chain_answer(verify_session_chain(receipts, _read_terms(question), roots=roots))
+
+
+def _on_reveal(question: Json) -> Json:
+    envelope: Any = parse_json(read_bytes(question["receipts"][0]))
+    try:
+        reveals = check_reveals(envelope["content"], parse_sidecar(read_bytes(question["sidecar"])))
+    except Malformed:
+        return {"holds": False, "opened": None}
+    opened = [{"field_path": one.field_path, "value_json": one.value_json} for one in reveals]
+    return {"holds": True, "opened": opened}
+
+
+def _on_inclusion(question: Json) -> Json:
+    leaf, root, *proof = map(
+        bytes.fromhex, (question["leaf"], question["root"], *question["proof"])
+    )
+    index, size = question["index"], question["size"]
+    return _holds(lambda: check_inclusion(leaf, index=index, size=size, proof=proof, root=root))
+
+
+def _on_consistency(question: Json) -> Json:
+    hashes = (question["old_root"], question["new_root"], *question["proof"])
+    old_root, new_root, *proof = map(bytes.fromhex, hashes)
+    sizes = {"old_size": question["old_size"], "new_size": question["new_size"]}
+    return _holds(
+        lambda: check_consistency(**sizes, old_root=old_root, new_root=new_root, proof=proof)
+    )
+
+
+def _holds(check: Callable[[], None]) -> Json:
+    try:
+        check()
+    except ProofRefused:
+        return {"holds": False}
+    return {"holds": True}
+
+
+def _on_policy(question: Json) -> Json:
     """What this policy says of this action, or that it is no policy at all."""
     try:
         policy = parse_policy(question["policy"].encode())
@@ -108,7 +147,8 @@ def chain_answer(verdict: ChainVerdict) -> Json:
 def ask(command: Sequence[str], vectors: Mapping[str, Json]) -> Iterator[tuple[str, Json, Json]]:
     """Each vector's name, what it expects, and what the command answered."""
     questions = [
-        {key: vector[key] for key in _ASKED if key in vector} for vector in vectors.values()
+        {key: value for key, value in vector.items() if key not in _NOT_ASKED}
+        for vector in vectors.values()
     ]
     lines = "".join(json.dumps(question) + "\n" for question in questions)
     finished = subprocess.run(  # noqa: S603  # whoever calls this names the command
@@ -134,7 +174,19 @@ def _plain(values: Json) -> Json:
     return plain
 
 
-def _read_terms(terms: Json) -> Terms:
+_ANSWERS: Mapping[str, Callable[[Json], Json]] = {
+    "receipt": _on_receipt,
+    "action_chain": _on_action_chain,
+    "session": _on_session,
+    "reveal": _on_reveal,
+    "inclusion": _on_inclusion,
+    "consistency": _on_consistency,
+    "policy": _on_policy,
+}
+
+
+def _read_terms(question: Json) -> Terms:
+    terms = question.get("terms", {})
     log = terms.get("log")
     return Terms(
         operator=terms.get("operator"),
@@ -173,6 +225,8 @@ def main(arguments: Sequence[str]) -> int:
             for line in sys.stdin.buffer:
                 sys.stdout.write(json.dumps(answer(json.loads(line))) + "\n")
             return 0
+        case ["run", "--", first, *rest]:
+            return _run(Path("tests/vectors"), [first, *rest])
         case ["run", folder, "--", first, *rest]:
             return _run(Path(folder), [first, *rest])
         case _:

@@ -112,6 +112,15 @@ export function checkInclusion(
   place: { index: number | bigint; size: number | bigint; proof: Uint8Array[]; root: Uint8Array },
 ): Promise<void>;
 
+/** Throws unless the tree of `oldSize` leaves with the old root is the beginning of the other. */
+export function checkConsistency(trees: {
+  oldSize: number | bigint;
+  oldRoot: Uint8Array;
+  newSize: number | bigint;
+  newRoot: Uint8Array;
+  proof: Uint8Array[];
+}): Promise<void>;
+
 export class Malformed extends Error {
   rule: string | null;
 }

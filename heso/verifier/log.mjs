@@ -14,7 +14,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 const refuse = (what, why) => { throw new Malformed(what, why); };
 const sha256 = async (...parts) => new Uint8Array(await crypto.subtle.digest("SHA-256", concat(...parts)));
-const hashChildren = (left, right) => sha256([1], left, right);
+export const hashChildren = (left, right) => sha256([1], left, right);
 export const hashLeaf = (value) => sha256([0], value);
 const nodeOf = (text) => unbase64(text, "proof", 32);
 

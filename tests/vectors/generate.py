@@ -101,7 +101,107 @@ def record() -> dict[str, Json]:
     quiet = ["-q", "--no-header", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist"]
     if pytest.main([*quiet, *files], plugins=[recorder]) != 0:
         raise SystemExit("the tests fail, so nothing is expected")
-    return recorder.vectors
+    return {**recorder.vectors, **proofs(), **reveals()}
+
+
+SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 16, 21, 33)
+
+
+def proofs() -> dict[str, Json]:
+    """Trees of a few sizes: each proof as it is, and with one thing wrong with it."""
+    from heso.core.merkle import Frontier, grow, hash_leaf, prove_consistency, prove_inclusion
+
+    leaves = [hash_leaf(number.to_bytes(32, "big")) for number in range(max(SIZES))]
+    roots = {size: grow(Frontier(), leaves[:size]).root().hex() for size in SIZES}
+    found: dict[str, Json] = {}
+    for size in SIZES:
+        for index in sorted({0, size // 2, size - 1}):
+            proof = [node.hex() for node in prove_inclusion(leaves, index=index, size=size)]
+            place = {"leaf": leaves[index].hex(), "index": index, "size": size, "root": roots[size]}
+            question = {"kind": "inclusion", **place, "proof": proof}
+            found |= _sound_and_not(f"leaf {index} of {size}", question, ("leaf", "root"), "index")
+    for old_size, new_size in ((old, new) for old in SIZES for new in SIZES if old <= new):
+        path = prove_consistency(leaves, old_size=old_size, new_size=new_size)
+        trees = {
+            "old_size": old_size,
+            "old_root": roots[old_size],
+            "new_size": new_size,
+            "new_root": roots[new_size],
+        }
+        question = {"kind": "consistency", **trees, "proof": [node.hex() for node in path]}
+        name = f"{old_size} leaves grow to {new_size}"
+        found |= _sound_and_not(name, question, ("old_root", "new_root"), "old_size")
+    return found
+
+
+def _sound_and_not(name: str, sound: Json, hashes: Sequence[str], number: str) -> dict[str, Json]:
+    wrong = {f"with another {key}": {**sound, key: "ab" * 32} for key in hashes}
+    wrong["with a node too many"] = {**sound, "proof": [*sound["proof"], "ab" * 32]}
+    wrong[f"with a {number} beyond the tree"] = {**sound, number: 1000}
+    if sound["proof"]:
+        wrong["with a node too few"] = {**sound, "proof": sound["proof"][:-1]}
+        wrong["with a short node"] = {**sound, "proof": [*sound["proof"][:-1], "ab"]}
+    cases = {name: (sound, True), **{f"{name} {how}": (bad, False) for how, bad in wrong.items()}}
+    return {
+        f"{question['kind']}/{_slug(about)}.json": {
+            "expect": {"holds": is_sound},
+            "about": about,
+            **question,
+        }
+        for about, (question, is_sound) in cases.items()
+    }
+
+
+def reveals() -> dict[str, Json]:
+    """A receipt with two hidden values, and what is brought to open them."""
+    from heso.core.redaction import Reveal, commit
+    from tests.core.conftest import Forge
+
+    forge = Forge()
+    hidden = [
+        Reveal(field_path="card", salt=b"\1" * 32, value_json='"4242"'),
+        Reveal(field_path="who.name", salt=b"\2" * 32, value_json='"Ada"'),
+    ]
+    marks = [commit(one) for one in hidden]
+    markers = [
+        {"field_path": one.field_path, "algorithm": "salted-blake3/v1", "commitment": mark}
+        for one, mark in zip(hidden, marks, strict=True)
+    ]
+    fields = {"card": {"_sd": marks[0]}, "who": {"name": {"_sd": marks[1]}, "age": 3}}
+    redaction = {"mode": "commit_and_reveal", "markers": markers}
+    content = forge.content(action=forge.action(fields=fields), redaction=redaction)
+    receipt = forge.text(forge.l0(content)).decode()
+    card, name = (
+        {"field_path": one.field_path, "salt_hex": one.salt.hex(), "value_json": one.value_json}
+        for one in hidden
+    )
+    brought: dict[str, tuple[object, bool]] = {
+        "both": ([card, name], True),
+        "the other way round": ([name, card], True),
+        "one of them": ([name], True),
+        "nothing": ([], True),
+        "another value": ([{**card, "value_json": '"4243"'}], False),
+        "the value with a space": ([{**card, "value_json": ' "4242"'}], False),
+        "another salt": ([{**card, "salt_hex": "03" * 32}], False),
+        "a salt in capitals": ([{**card, "salt_hex": "AB" * 32}], False),
+        "a short salt": ([{**card, "salt_hex": "01"}], False),
+        "a path without a marker": ([{**card, "field_path": "cart"}], False),
+        "one good and one bad": ([card, {**name, "value_json": '"Bob"'}], False),
+        "a path that is no text": ([{**card, "field_path": 1}], False),
+        "a row that is no object": (["x"], False),
+    }
+    found: dict[str, Json] = {}
+    for about, (rows, is_sound) in brought.items():
+        shown = ("field_path", "value_json")
+        opened = [{key: row[key] for key in shown} for row in rows] if is_sound else None  # type: ignore[attr-defined]
+        found[f"reveal/{_slug(about)}.json"] = {
+            "expect": {"holds": is_sound, "opened": opened},
+            "about": f"hidden values are opened with {about}",
+            "kind": "reveal",
+            "receipts": [receipt],
+            "sidecar": json.dumps({"reveals": rows}),
+        }
+    return found
 
 
 # Both are called before the tests import these names.

@@ -18,7 +18,11 @@ CONFORM = str(ROOT / "heso/verifier/conform.mjs")
 
 
 def test_there_are_hundreds_of_receipts_and_chains_of_every_verdict() -> None:
-    kinds = {(vector["kind"], vector["expect"]["kind"]) for vector in OF_RECEIPTS.values()}
+    kinds = {
+        (vector["kind"], vector["expect"]["kind"])
+        for vector in OF_RECEIPTS.values()
+        if "kind" in vector["expect"]
+    }
     assert len(OF_RECEIPTS) >= 400
     assert len({kind for what, kind in kinds if what == "receipt"}) == 16
     assert len({kind for what, kind in kinds if what != "receipt"}) == 10
