@@ -2,7 +2,9 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -10,9 +12,11 @@ from heso.cli.arguments import add_project
 from heso.cli.ledger import open_records
 from heso.cli.output import fail, say
 from heso.core.encoding import PublicKey
+from heso.core.errors import HesoError
 from heso.core.hashing import fingerprint
 from heso.evidence.bundle import write_files, write_folder, write_page, write_tar
 from heso.evidence.collect import Collected, Wish, collect
+from heso.policy.model import Approver
 from heso.policy.reader import parse_policy
 from heso.settings import POLICY_FILE, find_root
 
@@ -64,14 +68,29 @@ def _write(collected: Collected, names: dict[str, str], out: Path) -> None:
 
 
 def _names(root: Path, collected: Collected) -> dict[str, str]:
-    """Whose the keys are, in this project's own words: the people of its roster, and its own."""
+    """Whose the keys in these receipts are, in this project's own words."""
     names: dict[str, str] = {}
     for item in collected.items:
-        key = PublicKey(orjson.loads(item.receipt)["signatures"][0]["public_key"])
-        role = "operator" if key == item.content["agent_identity"] else "decision key"
-        names.setdefault(key, f"{role} {fingerprint(key)}")
-    policy = root / POLICY_FILE
-    if policy.exists():
-        for person in parse_policy(policy.read_bytes(), file=str(policy)).approvers:
-            names |= dict.fromkeys(person.keys, f"approver {person.id}")
+        envelope = orjson.loads(item.receipt)
+        for signature in envelope["signatures"]:
+            key = PublicKey(signature["public_key"])
+            role = _role(signature["key_id"], item.content)
+            names.setdefault(key, f"{role} {fingerprint(key)}")
+    for person in _roster(root / POLICY_FILE):
+        names |= {key: f"approver {person.id}" for key in person.keys if key in names}
     return names
+
+
+def _role(key_id: str, content: dict[str, Any]) -> str:
+    if key_id == "operator":
+        return "operator"
+    return "decision key" if "kind" in content else "approver"
+
+
+def _roster(policy: Path) -> Sequence[Approver]:
+    """The people of today's roster; a policy that cannot be read leaves them without names, and nothing else missing."""
+    try:
+        return parse_policy(policy.read_bytes(), file=str(policy)).approvers
+    except (OSError, HesoError) as error:
+        say(f"heso: approvers have no names in it: {error}")
+        return ()

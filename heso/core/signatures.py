@@ -33,6 +33,7 @@ from heso.core.verdict import Kind, Refused
 # Every signature is over the whole content: so many bytes at most are hashed for one receipt, counted once for each of
 # its signatures. Eight signatures over the largest content that is read stay below it.
 _MOST_SIGNED_BYTES = 16 * 1024 * 1024
+_MOST_SIGNATURES = 512
 
 Content = dict[str, Any]
 Entry = dict[str, str]
@@ -227,7 +228,8 @@ def check_link_as_reference(
 
 
 def _check_effort(canonical: bytes, signatures: Sequence[Entry]) -> None:
-    if len(canonical) * len(signatures) > _MOST_SIGNED_BYTES:
+    is_many = len(signatures) > _MOST_SIGNATURES
+    if is_many or len(canonical) * len(signatures) > _MOST_SIGNED_BYTES:
         why = f"{len(signatures)} signatures over {len(canonical)} bytes are more than is read"
         raise Refused(Kind.MALFORMED, why, StricterRule.SIZE)
 

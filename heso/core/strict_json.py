@@ -9,6 +9,8 @@ escaped differently) pay for the slow reader that looks at every pair.
 """
 
 import json
+import re
+from itertools import accumulate
 
 import orjson
 
@@ -44,7 +46,7 @@ def parse_any_json(
         value: object = orjson.loads(data)
     except ValueError as error:  # orjson.JSONDecodeError is one
         raise Malformed(what, f"not strict JSON: {_reason(error)}") from None
-    if data.count(b"[") + data.count(b"{") > max_depth and _depth(value) > max_depth:
+    if data.count(b"[") + data.count(b"{") > max_depth and _depth(data) > max_depth:
         raise Malformed(what, f"nested deeper than {max_depth}")
     return value
 
@@ -118,19 +120,15 @@ def _unique_pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return value
 
 
-def _depth(value: object) -> int:
-    """Level by level: of a text full of empty arrays, a list of them is the least that can be held."""
-    deepest = 0
-    level = _containers([value])
-    while level:
-        deepest += 1
-        level = [inner for item in level for inner in _containers(item)]
-    return deepest
+def _depth(data: bytes) -> int:
+    """How deep the text is nested, also where a later key hides it: whoever reads pair by pair goes down there too."""
+    brackets = _TEXT.sub(b"", data).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
 
 
-def _containers(value: object) -> list[object]:
-    items = value.values() if isinstance(value, dict) else value
-    return [item for item in items if isinstance(item, dict | list)]  # type: ignore[attr-defined]  # a dict or a list
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _STEP)
 
 
 def _reason(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
     receipts.jsonl       the receipts, byte for byte, in audit order
     policies/HASH.toml   the policies in force, byte for byte
-    trust.json           whose the keys are, in the project's own words
+    trust.json           whose the keys are, as the project claims
     verify.html          the page that verifies, without the receipts
     verifier/            the same as modules for Node, and VERIFY.sh, which runs them or this package
     README
@@ -27,15 +27,16 @@ Receipts of what AI agents did, and what checking them takes.
 Open verify.html in a browser, offline, and drop receipts.jsonl on it; or run VERIFY.sh, which needs Node, or Python with
 the package heso.
 
-trust.json says whose the keys are, in the words of whoever made this bundle. Compare each key with one you got from its
-owner another way, and keep the ones that you have compared in a trust.json of your own: drop that one on the page.
+trust.json says whose the keys are, as whoever made this bundle claims. Compare each key with one you got from its owner
+another way, and keep the ones that you have compared in a trust.json of your own, under "keys" instead of "claimed": drop
+that one on the page.
 """
 
 _VERIFY = """\
 #!/bin/sh
 # Verifies the receipts beside it. Exit code 0: all hold.
-cd "$(dirname "$0")" || exit 64
-if command -v node >/dev/null 2>&1; then
+CDPATH= cd -- "$(dirname -- "$0")" || exit 64
+if node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; then
     exec node verifier/main.mjs receipts.jsonl
 elif python3 -c 'import heso' 2>/dev/null; then
     exec python3 -m heso.cli verify --chain receipts.jsonl
@@ -51,7 +52,8 @@ def write_files(collected: Collected, names: Mapping[str, str]) -> dict[str, byt
         "README": _README.encode(),
         "VERIFY.sh": _VERIFY.encode(),
         "receipts.jsonl": b"".join(item.receipt + b"\n" for item in collected.items),
-        "trust.json": json.dumps({"keys": dict(sorted(names.items()))}, indent=1).encode() + b"\n",
+        "trust.json": json.dumps({"claimed": dict(sorted(names.items()))}, indent=1).encode()
+        + b"\n",
         "verify.html": read_page(),
     }
     files |= {f"policies/{name}.toml": text for name, text in collected.policies.items()}

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the evidence is to be about; None is everything. `since` is a receipt's own time, `YYYY-MM-DD...Z`."""
+    """What the evidence is to be about; None is everything. `since` is a time of the ledger, `YYYY-MM-DD...Z`."""
 
     session: str | None = None
     workflow: str | None = None
@@ -30,10 +30,12 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A receipt: its exact bytes, and its content for reading."""
+    """A receipt: its exact bytes, its content for reading, and when the ledger took it. A link's own time is the question's,
+    and a completed one has none."""
 
     receipt: bytes
     content: Json
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +47,49 @@ class Collected:
 
 
 def collect(records: Records, wish: Wish) -> Collected:
-    """Read the ledger twice: what is wanted, then all that belongs to it."""
-    sessions, hashes = _wanted(records, wish)
-    if not sessions and not hashes:
+    """Read the ledger three times: what is wanted, the questions in it, and then all that belongs to both."""
+    sessions, alone = _wanted(records, wish)
+    if not sessions and not alone:
         return Collected((), {})
+    sessions = _with_questions(records, sessions, alone)
     sessions |= {POLICY_SESSION, KEYS_SESSION}
+    alone |= _approved_in(records, sessions)
     items = tuple(
         item
         for item in _items(records.read(EVERYTHING))
-        if item.content.get("session_id") in sessions or item.content["action_hash"] in hashes
+        if item.content.get("session_id") in sessions or item.content["action_hash"] in alone
     )
     return Collected(items, _policies(items, records))
 
 
 def _wanted(records: Records, wish: Wish) -> tuple[set[str], set[str]]:
+    """The sessions with a receipt that was wished for, and the hashes of receipts outside any session."""
     sessions: set[str] = set()
-    hashes: set[str] = set()
+    alone: set[str] = set()
     narrowed = Filter(session_id=wish.session, workflow=wish.workflow)
     for item in _items(records.read(narrowed)):
-        if wish.since is not None and item.content["captured_at"] < wish.since:
+        if wish.since is not None and item.at < wish.since:
             continue
         session = item.content.get("session_id")
         if session is None:
-            hashes.add(item.content["action_hash"])
-        elif not session.startswith(LIFECYCLE_PREFIX) and session != POLICY_SESSION:
+            alone.add(item.content["action_hash"])
+        elif session == wish.session or session not in (POLICY_SESSION, KEYS_SESSION):
             sessions.add(session)
-    # What became of the questions in them is filed under each question's own hash.
+    return sessions, alone
+
+
+def _with_questions(records: Records, sessions: set[str], alone: set[str]) -> set[str]:
+    """With a question's session goes its lifecycle chain, which is filed under the question's hash; and the other way."""
+    found = set(sessions)
     for item in _items(records.read(Filter(decision="require_approval"))):
-        if item.content.get("session_id") in sessions or item.content["action_hash"] in hashes:
-            sessions.add(LIFECYCLE_PREFIX + item.content["action_hash"])
-    hashes |= _approved_in(records, sessions)
-    return sessions, hashes
+        lifecycle = LIFECYCLE_PREFIX + item.content["action_hash"]
+        session = item.content.get("session_id")
+        if session in sessions or lifecycle in sessions or item.content["action_hash"] in alone:
+            found |= {lifecycle} if session is None else {lifecycle, session}
+    # A session that came in by one of its questions brings the others.
+    if found != sessions:
+        return _with_questions(records, found, alone)
+    return found
 
 
 def _approved_in(records: Records, sessions: set[str]) -> set[str]:
@@ -101,4 +115,5 @@ def _policies(items: Iterable[Item], records: Records) -> dict[Digest, bytes]:
 
 def _items(records: Iterable[Record]) -> Iterator[Item]:
     for record in records:
-        yield Item(record.receipt, orjson.loads(record.receipt)["content"])
+        content = orjson.loads(record.receipt)["content"]
+        yield Item(record.receipt, content, orjson.loads(record.audit_entry)["recorded_at"])

@@ -17,6 +17,7 @@ from heso.evidence.collect import POLICY_SESSION, Collected, Item, Json
 
 _DECIDED = ("approved", "denied", "expired")
 _MOST_ROWS = 500
+_MOST_DAYS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def write_report(collected: Collected, names: Mapping[str, str]) -> str:
     if not collected.items:
         return "<section><p>There is no receipt in it.</p></section>"
     decided = list(questions(collected.items))
-    first, last = (_text(collected.items[at].content["captured_at"]) for at in (0, -1))
+    first, last = (_text(collected.items[at].at) for at in (0, -1))
     about = f"{len(collected.items)} receipts, {len(actions)} of them of actions, from {first} to {last}"
     parts = [
         "<section aria-label='Overview'><h2>What is in it</h2>",
@@ -62,7 +63,7 @@ def questions(items: Iterable[Item]) -> Iterable[Decided]:
 
 
 def _between(first: Item, last: Item) -> timedelta | None:
-    start, end = (_time(item.content["captured_at"]) for item in (first, last))
+    start, end = (_time(item.at) for item in (first, last))
     return None if start is None or end is None else end - start
 
 
@@ -78,10 +79,10 @@ def _is_action(item: Item) -> bool:
 
 
 def _over_time(actions: Iterable[Item]) -> dict[str, dict[str, int]]:
-    """By day, or by hour when it was all one day."""
-    times = [(str(i.content["captured_at"]), i.content["policy"]["decision_path"]) for i in actions]
+    """By day; by hour when it was all one day, and by month when there are too many days to draw."""
+    times = [(item.at, item.content["policy"]["decision_path"]) for item in actions]
     days = {time[:10] for time, _ in times}
-    cut = 10 if len(days) > 1 else 13
+    cut = 13 if len(days) == 1 else 10 if len(days) <= _MOST_DAYS else 7
     slots: dict[str, dict[str, int]] = {}
     for time, decision in sorted(times):
         slot = slots.setdefault(time[:cut].replace("T", " ") + ("h" if cut == 13 else ""), {})
@@ -123,7 +124,7 @@ def _row(one: Decided, names: Mapping[str, str]) -> str:
     record: Json = answer.get("approver_decision", {})
     key = str(record.get("approver_identity", ""))
     cells = (
-        one.asked.content["captured_at"],
+        one.asked.at,
         one.asked.content["action"]["tool_name"],
         answer.get("kind", "still open"),
         "" if one.after is None else str(one.after),

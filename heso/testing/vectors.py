@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from heso.core.chain import verify_action_chain
+from heso.core.collection import verify_collection
 from heso.core.encoding import PublicKey
 from heso.core.errors import HesoError, Malformed
 from heso.core.merkle import ProofRefused, check_consistency, check_inclusion
@@ -85,6 +86,15 @@ def _on_session(question: Json) -> Json:
     receipts = [*map(read_bytes, question["receipts"])]
     roots = _read_roots(question.get("roots"))
     return chain_answer(verify_session_chain(receipts, _read_terms(question), roots=roots))
+
+
+def _on_collection(question: Json) -> Json:
+    receipts = [*map(read_bytes, question["receipts"])]
+    sessions, standalone = verify_collection(receipts, _read_terms(question))
+    return {
+        "sessions": [[one.session_id, one.receipts, str(one.verdict.kind)] for one in sessions],
+        "standalone": [[one.place, str(one.verdict.kind)] for one in standalone],
+    }
 
 
 def _on_reveal(question: Json) -> Json:
@@ -178,6 +188,7 @@ _ANSWERS: Mapping[str, Callable[[Json], Json]] = {
     "receipt": _on_receipt,
     "action_chain": _on_action_chain,
     "session": _on_session,
+    "collection": _on_collection,
     "reveal": _on_reveal,
     "inclusion": _on_inclusion,
     "consistency": _on_consistency,

@@ -7,7 +7,7 @@
 
 import { blake3 } from "./blake3.mjs";
 import { concat, littleEndian, utf8 } from "./bytes.mjs";
-import { MAX_BYTES, canonical } from "./json.mjs";
+import { canonical, parseJson } from "./json.mjs";
 import { examine, kindOf, signingRule, verifyReceipt } from "./receipt.mjs";
 
 const PREFIX = utf8("heso-rcpt-chain/v1\0");
@@ -22,7 +22,7 @@ class Broken extends Error {
 }
 
 function verdictOf(kind, found = {}) {
-  const nothing = { detail: "", seq: null, length: null, operators: [], deciders: [], receipt_kind: null, role: null };
+  const nothing = { detail: "", seq: null, length: null, operators: [], deciders: [], signers: [], receipt_kind: null, role: null };
   return { kind, ...nothing, stricter: null, ...found };
 }
 
@@ -33,14 +33,18 @@ export function linkHash(session, seq, actionHash) {
 
 // The verdict on one session of plain action receipts, in order, each the bytes of one receipt.
 export async function verifyActionChain(receipts, terms = {}, onProgress = () => {}) {
-  return judged(receipts, (data) => judge(data, terms, true), onProgress, (links) => checkOrder(links));
+  return chainVerdict(await inWindows(receipts, (data) => judge(data, terms, true), onProgress), checkOrder);
 }
 
 // The verdict on one whole session of any kinds. With `roots` ({producer, decision}) every signature must be by the key
 // that was valid for its role at its place.
 export async function verifySession(receipts, terms = {}, { roots = null, onProgress = () => {} } = {}) {
+  return sessionVerdict(await inWindows(receipts, (data) => judge(data, terms, false), onProgress), terms, roots);
+}
+
+function sessionVerdict(links, terms, roots = null) {
   const compat = Boolean(terms.compat);
-  return judged(receipts, (data) => judge(data, terms, false), onProgress, (links) => {
+  return chainVerdict(links, () => {
     checkOrder(links);
     if (!compat) checkDeciders(links);
     checkCourse(links, compat);
@@ -48,56 +52,60 @@ export async function verifySession(receipts, terms = {}, { roots = null, onProg
   });
 }
 
-// A heap of receipts, such as an export: every session in it as the chain it is, the rest one by one.
+// A heap of receipts, such as an export: every session in it as the chain it is, the rest one by one. All are judged in one
+// go, however many sessions there are, and put in order afterwards.
 export async function verifyCollection(receipts, terms = {}, onProgress = () => {}) {
   const sessions = new Map();
-  const standalone = [];
-  receipts.forEach((data, place) => {
+  const places = receipts.map((data, place) => {
     const { session, isLink } = belongsTo(data);
-    if (session === null) return standalone.push({ place, data });
-    if (!sessions.has(session)) sessions.set(session, { members: [], isLifecycle: false });
+    if (session === null) return null;
+    if (!sessions.has(session)) sessions.set(session, { places: [], isLifecycle: false });
     const found = sessions.get(session);
-    found.members.push(data);
+    found.places.push(place);
     found.isLifecycle ||= isLink;
+    return found;
   });
-  const chains = [];
-  for (const [session_id, { members, isLifecycle }] of sessions) {
-    const verdict = isLifecycle
-      ? await verifySession(members, terms, { onProgress })
-      : await verifyActionChain(members, terms, onProgress);
-    chains.push({ session_id, receipts: members.length, isLifecycle, verdict });
-  }
-  const alone = await inWindows(standalone, async ({ place, data }) => ({ place, verdict: await verifyReceipt(data, terms) }), onProgress);
-  return { sessions: chains, standalone: alone };
+  const judgeOne = (data, place) => (places[place] ? judge(data, terms, !places[place].isLifecycle) : verifyReceipt(data, terms));
+  const judged = await inWindows(receipts, judgeOne, onProgress);
+  const chains = [...sessions].map(([session_id, { places: of, isLifecycle }]) => {
+    const links = of.map((place) => judged[place]);
+    const verdict = isLifecycle ? sessionVerdict(links, terms) : chainVerdict(links, checkOrder);
+    return { session_id, receipts: of.length, isLifecycle, verdict };
+  });
+  const standalone = judged.map((verdict, place) => ({ place, verdict })).filter(({ place }) => places[place] === null);
+  return { sessions: chains, standalone };
 }
 
-// A first, lenient look, only to sort: the strict reading comes with the verdict.
+// A first look, only to sort: the strict reading comes with the verdict.
 function belongsTo(data) {
   try {
-    if (data.length > MAX_BYTES) throw new RangeError();
-    const { session_id, kind = "action" } = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data)).content;
-    return { session: typeof session_id === "string" ? session_id : null, isLink: kind !== "action" };
+    const content = parseJson(data, "receipt", { compat: true, anyDepth: true }).get("content");
+    const session = content.get("session_id");
+    return { session: typeof session === "string" ? session : null, isLink: content.has("kind") && content.get("kind") !== "action" };
   } catch {
     return { session: null, isLink: false };
   }
 }
 
-// Many things at once, a window after the other, so that a page can draw in between.
+// Many things at once, a window after the other; now and then a page may draw in between.
 async function inWindows(items, work, onProgress) {
   const done = [];
+  let drawn = performance.now();
   for (let start = 0; start < items.length; start += AT_ONCE) {
     const some = items.slice(start, start + AT_ONCE);
-    done.push(...(await Promise.all(some.map(work))));
+    for (const one of await Promise.all(some.map((item, at) => work(item, start + at)))) done.push(one);
     onProgress(some.length);
-    await new Promise((resolve) => setTimeout(resolve));
+    if (performance.now() - drawn > 50) {
+      await new Promise((resolve) => setTimeout(resolve));
+      drawn = performance.now();
+    }
   }
   return done;
 }
 
-async function judged(receipts, judgeOne, onProgress, check) {
+function chainVerdict(links, check) {
   try {
-    if (!receipts.length) throw new Broken("Empty");
-    const links = await inWindows(receipts, judgeOne, onProgress);
+    if (!links.length) throw new Broken("Empty");
     const at = links.findIndex((link) => link instanceof Broken);
     if (at >= 0) {
       if (links[at].verdict.kind === "Malformed") links[at].verdict.seq = at;
@@ -105,7 +113,8 @@ async function judged(receipts, judgeOne, onProgress, check) {
     }
     check(links);
     const by = (role) => [...new Set(links.filter((link) => link.role === role).map((link) => link.signer))];
-    return verdictOf("Valid", { length: links.length, operators: by("producer"), deciders: by("decision") });
+    const signers = [...new Set(links.flatMap((link) => link.signers))];
+    return verdictOf("Valid", { length: links.length, operators: by("producer"), deciders: by("decision"), signers });
   } catch (error) {
     if (error instanceof Broken) return error.verdict;
     throw error;
@@ -136,6 +145,7 @@ async function judge(data, terms, onlyActions) {
     kind,
     role: isDecision ? "decision" : "producer",
     signer: verdict.signers[0],
+    signers: verdict.signers,
     spec: onlyActions ? null : actionSpec(content.get("action"), Boolean(terms.compat)),
     rotation: kind === "key_rotation" ? (content.get("key_rotation") ?? null) : null,
   };

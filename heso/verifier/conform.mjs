@@ -10,6 +10,7 @@ import {
   checkReveals,
   examine,
   verifyActionChain,
+  verifyCollection,
   verifySession,
 } from "./index.mjs";
 
@@ -37,6 +38,13 @@ const ANSWERS = {
   receipt: async ({ terms, data }) => pick(RECEIPT_KEYS, (await examine(data[0], terms)).verdict),
   action_chain: async ({ terms, data }) => pick(CHAIN_KEYS, await verifyActionChain(data, terms)),
   session: async ({ terms, roots, data }) => pick(CHAIN_KEYS, await verifySession(data, terms, { roots })),
+  collection: async ({ terms, data }) => {
+    const { sessions, standalone } = await verifyCollection(data, terms);
+    return {
+      sessions: sessions.map(({ session_id, receipts, verdict }) => [session_id, receipts, verdict.kind]),
+      standalone: standalone.map(({ place, verdict }) => [place, verdict.kind]),
+    };
+  },
   reveal: async ({ data, sidecar }) => {
     const { envelope } = await examine(data[0]);
     let opened = null;

@@ -35,6 +35,8 @@ export interface Verdict {
   kind: Kind;
   /** The number of the first step that failed; 13 when none did. */
   step: number;
+  /** Steps that were not taken, although the verdict is Valid: nobody pinned a log, or the reference does not take them. */
+  skipped: number[];
   detail: string;
   trust_level: "L0" | "L1" | null;
   action_hash: string | null;
@@ -50,6 +52,8 @@ export interface ChainVerdict {
   seq: number | bigint | null;
   length: number | null;
   operators: PublicKey[];
+  /** Every key whose signature holds anywhere in it, approvers' too. */
+  signers: PublicKey[];
   deciders: PublicKey[];
   receipt_kind: string | null;
   role: "producer" | "decision" | null;

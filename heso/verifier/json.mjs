@@ -26,6 +26,7 @@ class Reader {
     this.text = text;
     this.at = 0;
     this.repeated = null; // the first key that an object had twice
+    this.deepest = 0; // how deep the text is nested, also where a later key hides it
   }
 
   fail(why) {
@@ -56,6 +57,7 @@ class Reader {
     const char = this.text[this.at];
     if (char === "{" || char === "[") {
       if (room === 0) this.fail("nested too deep");
+      this.deepest = Math.max(this.deepest, MOST_NESTED + 1 - room);
       this.at += 1;
       return char === "{" ? this.object(room - 1) : this.array(room - 1);
     }
@@ -143,20 +145,9 @@ class Reader {
   }
 }
 
-function depthOf(value) {
-  let deepest = 0;
-  let level = [value].filter(isContainer);
-  while (level.length) {
-    deepest += 1;
-    level = level.flatMap((item) => [...item.values()].filter(isContainer));
-  }
-  return deepest;
-}
-
-const isContainer = (value) => Array.isArray(value) || value instanceof Map;
-
-// The value of a JSON text in bytes. `compat` takes repeated keys; whoever asks for that looks at them itself.
-export function parseJson(bytes, what, { compat = false } = {}) {
+// The value of a JSON text in bytes. `compat` takes repeated keys; whoever asks for that looks at them itself. `anyDepth`
+// is for a first look that decides nothing.
+export function parseJson(bytes, what, { compat = false, anyDepth = false } = {}) {
   if (bytes.length > MAX_BYTES) {
     throw new Malformed(what, `${bytes.length} bytes; at most ${MAX_BYTES} are read`, { rule: "size" });
   }
@@ -168,7 +159,7 @@ export function parseJson(bytes, what, { compat = false } = {}) {
     const why = error instanceof SyntaxError ? error.message : "not UTF-8";
     throw new Malformed(what, `not strict JSON: ${why}`);
   }
-  if (depthOf(value) > MAX_DEPTH) throw new Malformed(what, `nested deeper than ${MAX_DEPTH}`);
+  if (!anyDepth && reader.deepest > MAX_DEPTH) throw new Malformed(what, `nested deeper than ${MAX_DEPTH}`);
   if (!compat && reader.repeated !== null) {
     const key = JSON.stringify([...reader.repeated].slice(0, 80).join(""));
     throw new Malformed(what, `duplicate key ${key}`, { rule: "duplicate-keys" });

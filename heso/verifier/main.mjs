@@ -9,15 +9,17 @@ if (!file) {
   console.error("usage: node main.mjs receipts.jsonl");
   process.exit(64);
 }
-const lines = readFileSync(file).toString("latin1").split("\n").filter((line) => line.trim());
+const lines = readFileSync(file).toString("latin1").split("\n").filter((line) => /[^ \t\r\v\f]/.test(line));
 const { sessions, standalone } = await verifyCollection(lines.map((line) => new Uint8Array(Buffer.from(line, "latin1"))));
+// Foreign text must not drive a terminal: all but printable ASCII is written as an escape.
+const safe = (text) => JSON.stringify(text).replace(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 for (const { session_id, receipts, verdict } of sessions) {
-  console.log(`session ${JSON.stringify(session_id)}: ${verdict.kind} (${receipts} receipts) ${JSON.stringify(verdict.detail)}`);
+  console.log(`session ${safe(session_id)}: ${verdict.kind} (${receipts} receipts) ${safe(verdict.detail)}`);
 }
 for (const { place, verdict } of standalone) {
-  console.log(`receipt ${place + 1}: ${verdict.kind} ${JSON.stringify(verdict.detail)}`);
+  console.log(`receipt ${place + 1}: ${verdict.kind} ${safe(verdict.detail)}`);
 }
-const keys = new Set(sessions.flatMap(({ verdict }) => [...verdict.operators, ...verdict.deciders]));
-for (const key of keys) console.log(`signed by ${key}`);
+const keys = new Set(sessions.flatMap(({ verdict }) => verdict.signers));
+for (const key of keys) console.log(`signed by ${safe(key)}`);
 const all = [...sessions, ...standalone];
 process.exit(all.length && all.every(({ verdict }) => verdict.kind === "Valid") ? 0 : 1);

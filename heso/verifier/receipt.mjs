@@ -27,6 +27,7 @@ const SUSPEND_DOMAIN = "heso-action-suspend/v1\0";
 const DECISION_DOMAIN = "heso-action-decision/v1\0";
 const PLACEHOLDER_DECISION_KEY = "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=";
 const MOST_SIGNED_BYTES = 16 * 1024 * 1024;
+const MOST_SIGNATURES = 512;
 const COMMIT_SCHEME = "salted-blake3/v1";
 
 // What the record of a decision link says.
@@ -84,9 +85,9 @@ async function examineInFull(data, terms) {
   }
 }
 
-// `step` is the number of the first step that failed, 13 when none did.
+// `step` is the number of the first step that failed, 13 when none did; `skipped` are steps that nobody asked for.
 function verdictOf(kind, found) {
-  return { kind, step: 1, detail: "", trust_level: null, action_hash: null, signers: [], stricter: null, trusted_time: null, ...found };
+  return { kind, step: 1, skipped: [], detail: "", trust_level: null, action_hash: null, signers: [], stricter: null, trusted_time: null, ...found };
 }
 
 async function check(envelope, terms, compat, progress) {
@@ -112,8 +113,9 @@ async function check(envelope, terms, compat, progress) {
   progress.step = 12;
   if (terms.log) await checkLog(envelope, terms.log); // (12)
   const { level, signers, role } = signed;
+  const skipped = [...(asReference ? [2, 3, 5, 7, 8, 9, 10, 11] : []), ...(terms.log ? [] : [12])];
   const action_hash = content.get("action_hash");
-  return { verdict: verdictOf("Valid", { step: 13, trust_level: level, action_hash, signers, trusted_time }), envelope, isDecision: role === "decision" };
+  return { verdict: verdictOf("Valid", { step: 13, skipped, trust_level: level, action_hash, signers, trusted_time }), envelope, isDecision: role === "decision" };
 }
 
 function checkNames(envelope, content, progress) {
@@ -148,7 +150,7 @@ function checkRoles(signatures, rule) {
 }
 
 function checkEffort(bytes, signatures) {
-  if (bytes.length * signatures.length > MOST_SIGNED_BYTES) {
+  if (signatures.length > MOST_SIGNATURES || bytes.length * signatures.length > MOST_SIGNED_BYTES) {
     const why = `${signatures.length} signatures over ${bytes.length} bytes are more than is read`;
     throw new Refused("Malformed", why, "size");
   }

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +77,28 @@ def test_an_interrupt_ends_the_others_without_a_word(capfd: pytest.CaptureFixtur
 
     assert list(over_cores(interrupted, DATA, cores=2)) == DOUBLED
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_whoever_judges_for_a_process_that_was_killed_ends_with_it(how: signal.Signals) -> None:
+    program = (
+        "import os, time\n"
+        "from heso.cli.cores import over_cores\n"
+        "def slow(data):\n"
+        "    if data == b'0': print(os.getpid(), flush=True)\n"
+        "    time.sleep(0.01)\n"
+        "list(over_cores(slow, [b'%d' % n for n in range(100_000)], cores=2))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.send_signal(how)
+        parent.wait(10)
+        for _ in range(100):
+            if not Path(f"/proc/{worker}").exists():
+                return
+            time.sleep(0.1)
+    raise AssertionError("it works on")
 
 
 def children() -> list[str]:

@@ -2,10 +2,12 @@
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ import pytest
 
 import heso
 from heso.cli import main
+from heso.cli.ledger import open_records
 from heso.core.hashing import digest
+from heso.evidence.collect import Item
+from heso.evidence.report import questions
 from tests.kill.stage import APPROVER, approve, make_project
 
 Run = Callable[..., tuple[int, str, str]]
@@ -75,7 +80,7 @@ def test_a_session_goes_with_its_question_its_answer_and_its_policy(
     ]  # the approver's own receipt
     (policy,) = (tmp_path / "out" / "policies").iterdir()
     assert policy.stem == digest(policy.read_bytes())
-    keys = json.loads((tmp_path / "out" / "trust.json").read_bytes())["keys"]
+    keys = json.loads((tmp_path / "out" / "trust.json").read_bytes())["claimed"]
     assert keys[APPROVER.public_key] == "approver ada"
     assert sum(name.startswith("operator heso:") for name in keys.values()) == 1
     assert sum(name.startswith("decision key heso:") for name in keys.values()) == 1
@@ -87,6 +92,61 @@ def test_a_workflow_or_a_time_chooses_whole_sessions(run: Run, tmp_path: Path) -
     assert run("--since", "2000-01-01", "-o", "since")[0] == 0
     assert run("-o", "all")[0] == 0
     assert contents(tmp_path / "since") == contents(tmp_path / "all")
+
+
+def test_a_decision_counts_from_when_it_was_made_and_its_question_comes_with_it(
+    run: Run, tmp_path: Path
+) -> None:
+    """A link carries its question's own time, so that is no way to tell when somebody decided."""
+    rows = [json.loads(line) for line in _audit(tmp_path)]
+    decided = next(row for row in rows if row["gate_decision"] == "approved")
+    assert run("--since", decided["recorded_at"], "-o", "since")[0] == 0
+    found = contents(tmp_path / "since")
+    assert {"paying", "heso.policy"} <= {one["session_id"] for one in found if "session_id" in one}
+    lifecycle = next(one["session_id"] for one in found if one.get("kind") == "approved")
+    assert run("--session", lifecycle, "-o", "life")[0] == 0
+    assert run("--session", "paying", "-o", "paying")[0] == 0
+    assert contents(tmp_path / "life") == contents(tmp_path / "paying")
+    assert run("--session", "heso.policy", "-o", "policies")[0] == 0
+
+
+def _audit(root: Path) -> list[bytes]:
+    with open_records(str(root)) as records:
+        return [record.audit_entry for record in records.read()]
+
+
+def test_only_keys_that_signed_have_names_and_a_broken_policy_takes_them_away(
+    run: Run, tmp_path: Path
+) -> None:
+    assert run("--workflow", "hotel", "-o", "hotel")[0] == 0
+    claimed = json.loads((tmp_path / "hotel" / "trust.json").read_bytes())["claimed"]
+    assert APPROVER.public_key not in claimed
+    (tmp_path / "heso.toml").write_text("not a policy")
+    code, _, said = run("-o", "all")
+    assert code == 0
+    assert "approvers have no names in it" in said
+    claimed = json.loads((tmp_path / "all" / "trust.json").read_bytes())["claimed"]
+    assert claimed[APPROVER.public_key].startswith("approver heso:")
+
+
+def test_the_time_to_a_decision_is_the_ledgers() -> None:
+    asked = Item(
+        b"",
+        {
+            "kind": "suspended",
+            "session_id": "l",
+            "captured_at": "x",
+            "action": {"tool_name": "pay"},
+        },
+        "2026-01-01T00:00:00Z",
+    )
+    told = Item(
+        b"", {"kind": "approved", "session_id": "l", "captured_at": "x"}, "2026-01-01T02:30:00Z"
+    )
+    (one,) = questions([asked, told])
+    assert one.after == timedelta(hours=2, minutes=30)
+    (waits,) = questions([asked])
+    assert (waits.answer, waits.after) == (None, None)
 
 
 def test_nothing_wanted_is_said_and_nothing_is_written(run: Run, tmp_path: Path) -> None:
@@ -126,6 +186,17 @@ def test_a_bundle_verifies_itself_with_node_alone_and_a_changed_one_does_not(
     receipts = tmp_path / "out" / "receipts.jsonl"
     receipts.write_bytes(receipts.read_bytes().replace(b'"one"', b'"two"', 1))
     assert subprocess.run(script, capture_output=True, check=False).returncode == 1
+    (tmp_path / "else" / "out").mkdir(parents=True)
+    there = subprocess.run(
+        ["sh", "out/VERIFY.sh"],
+        cwd=tmp_path,
+        env={**os.environ, "CDPATH": str(tmp_path / "else")},
+        capture_output=True,
+        check=False,
+    )
+    assert (
+        b'session "paying": ContentTamper' in there.stdout
+    )  # this bundle, not the folder of that name elsewhere
 
 
 def test_the_page_holds_the_receipts_and_no_text_of_theirs_as_markup(

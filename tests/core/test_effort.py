@@ -38,6 +38,35 @@ def test_signatures_without_end_over_a_large_content_are_not_all_tried(
         assert verdict.detail.startswith("4001 signatures over 1000")
 
 
+@pytest.mark.parametrize("compat", [False, True])
+def test_so_many_signatures_are_not_tried_however_small_the_content_is(
+    forge: Any, *, compat: bool
+) -> None:
+    content = forge.content(kind="completed")
+    good = forge.entry("operator", forge.operator, content)
+    text = forge.text(forge.envelope(content, *[good] * 513))
+    verdict = verify_lifecycle_receipt(text, compat=compat)
+    assert verdict.kind == Kind.MALFORMED
+    assert verdict.detail.startswith("513 signatures over")
+
+
+@pytest.mark.parametrize("compat", [False, True])
+@pytest.mark.parametrize("depth", [125, 500, 1000, 5000])
+def test_what_a_later_key_hides_counts_as_deep_wherever_the_reader_stands(
+    forge: Any, depth: int, *, compat: bool
+) -> None:
+    text = forge.text(forge.l0()).replace(
+        b'"rooms":2', b'"rooms":' + b"[" * depth + b"]" * depth + b',"rooms":2'
+    )
+    verdict = verify_receipt(text, compat=compat)
+    assert (verdict.kind, verdict.stricter) == (Kind.MALFORMED, None)
+
+    def deeper(frames: int) -> Kind:
+        return verify_receipt(text, compat=compat).kind if frames == 0 else deeper(frames - 1)
+
+    assert deeper(400) == Kind.MALFORMED
+
+
 def _quorum(forge: Any, votes: int, fields: Json) -> bytes:
     """A quorum of so many people, every signature sound."""
     people = [type(forge.operator)(bytes([100 + number]) * 32) for number in range(votes)]

@@ -101,7 +101,7 @@ def record() -> dict[str, Json]:
     quiet = ["-q", "--no-header", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist"]
     if pytest.main([*quiet, *files], plugins=[recorder]) != 0:
         raise SystemExit("the tests fail, so nothing is expected")
-    return {**recorder.vectors, **proofs(), **reveals()}
+    return {**recorder.vectors, **proofs(), **reveals(), **heaps()}
 
 
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 16, 21, 33)
@@ -200,6 +200,45 @@ def reveals() -> dict[str, Json]:
             "kind": "reveal",
             "receipts": [receipt],
             "sidecar": json.dumps({"reveals": rows}),
+        }
+    return found
+
+
+def heaps() -> dict[str, Json]:
+    """A sound session of three, and a fourth line: is it the session's, and what does it do to it?"""
+    from heso.testing.vectors import write_bytes
+    from tests.core.conftest import Forge
+
+    forge = Forge()
+    chain = [forge.text(envelope) for envelope in forge.chain(3)]
+    spoilt = {
+        "a number that no double holds": (b'{"content":{"session_id":"s","x":1e999}}', False),
+        "a lone surrogate": (b'{"content":{"session_id":"s","x":"\\ud800"}}', False),
+        "bytes that are no text": (b'{"content":{"session_id":"s","x":"\xff"}}', False),
+        "a mark in front": (b"\xef\xbb\xbf" + chain[0], False),
+        "nothing but its name": (b'{"content":{"session_id":"s"}}', True),
+        "a name given twice, the last the same": (
+            b'{"content":{"session_id":"x","session_id":"s"}}',
+            True,
+        ),
+        "more depth than is read": (
+            b'{"content":{"session_id":"s","x":' + b"[" * 200 + b"]" * 200 + b"}}",
+            True,
+        ),
+        "a content that is no object": (b'{"content":[]}', False),
+    }
+    found: dict[str, Json] = {}
+    for about, (line, is_member) in spoilt.items():
+        session = ["s", 4, "Malformed"] if is_member else ["s", 3, "Valid"]
+        found[f"collection/{_slug(about)}.json"] = {
+            "expect": {
+                "sessions": [session],
+                "standalone": [] if is_member else [[3, "Malformed"]],
+            },
+            "about": f"a sound session, and a line with {about}",
+            "kind": "collection",
+            "terms": {},
+            "receipts": [write_bytes(one) for one in (*chain, line)],
         }
     return found
 

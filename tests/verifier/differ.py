@@ -30,7 +30,9 @@ def disagreements(count: int, seed: int) -> list[str]:
             place = dice.randrange(len(receipts))
             receipts[place] = changed(receipts[place], dice)
         terms = {**vector.get("terms", {}), "compat": dice.random() < 0.4}
-        question = {**vector, "terms": terms, "receipts": [write_bytes(data) for data in receipts]}
+        kind = "collection" if dice.random() < 0.2 else vector["kind"]
+        written = [write_bytes(data) for data in receipts]
+        question = {**vector, "kind": kind, "terms": terms, "receipts": written}
         question["expect"] = answer(question)
         asked[f"{seed}/{number} {vector['about']}"] = question
     found = []

@@ -18,7 +18,8 @@ def collected(forge: Any, *, tampered: bool = False) -> Collected:
     receipts = [forge.text(envelope) for envelope in forge.chain(5)]
     if tampered:
         receipts[3] = receipts[3].replace(b'"rooms":2', b'"rooms":9')
-    items = tuple(Item(receipt, orjson.loads(receipt)["content"]) for receipt in receipts)
+    at = "2026-01-01T00:00:00Z"
+    items = tuple(Item(receipt, orjson.loads(receipt)["content"], at) for receipt in receipts)
     return Collected(items, {"ab" * 32: b"# a policy </pre><script>alert(1)</script>"})
 
 
@@ -30,7 +31,9 @@ def page(open_page: OpenPage, forge: Any) -> Page:
 def test_it_verifies_itself_when_it_is_opened_and_believes_nobodys_own_word(page: Page) -> None:
     expect(page.locator("#status")).to_have_text("5 receipts in 1 sessions; all hold.")
     expect(page.locator("article.unknown")).to_have_count(6)
-    expect(page.locator("article").first).to_contain_text("the bundle calls it operator <b>x</b>")
+    expect(page.locator("article").first).to_contain_text(
+        "the bundle claims it is operator <b>x</b>"
+    )
     expect(page.locator("form")).to_be_hidden()
 
 
