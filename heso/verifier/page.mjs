@@ -143,13 +143,15 @@ const stateOf = (isValid, keys, trust) => (!isValid ? "invalid" : keys.every((ke
 const MARKS = { known: "Valid, signed by keys you know", unknown: "Valid, but whose keys these are is for you to know", invalid: "Not valid" };
 
 function signersList(keys, { trust, claims }) {
-  return keys.map((key) => {
+  if (!keys.length) return el("span", {}, "nobody: no signature was found to hold");
+  const lines = keys.map((key) => {
     const line = el("div", {}, el("code", {}, key));
     if (trust.has(key)) line.append(" known to you as ", quoted(trust.get(key)));
     else if (claims.has(key)) line.append(" not known to you; the bundle claims it is ", quoted(claims.get(key)));
     else line.append(" not known to you");
     return line;
   });
+  return el("div", {}, ...lines);
 }
 
 function stepsList(verdict) {
@@ -176,7 +178,7 @@ function notProven(verdict) {
 
 function rows(pairs, name = (text) => text) {
   const list = el("dl");
-  for (const [key, value] of pairs) list.append(el("dt", {}, name(key)), el("dd", {}, ...(Array.isArray(value) ? value : [visible(shown(value))])));
+  for (const [key, value] of pairs) list.append(el("dt", {}, name(key)), el("dd", {}, value instanceof Node ? value : visible(shown(value))));
   return list;
 }
 

@@ -164,8 +164,15 @@ def test_everything_a_receipt_says_is_shown(page: Page, forge: Any) -> None:
         "currency": "EUR",
     }
     action = forge.action(target_host="evil.example", mandate=mandate)
+    action["fields"] = {
+        "items": [{"sku": "lamp"}, 2],
+        "none": None,
+        "deep": {"a": [True]},
+        "n": 2.5,
+    }
     paste(page, forge.text(forge.l0(forge.content(action=action, nonce="n0nce"))))
-    for text in ("evil.example", "MALLORY", "n0nce"):
+    called = ('[{"sku":"lamp"},2]', "null", '{"a":[true]}', "2.5")
+    for text in ("evil.example", "MALLORY", "n0nce", *called):
         expect(page.locator("article")).to_contain_text(text)
 
 
