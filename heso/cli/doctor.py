@@ -110,8 +110,9 @@ def _key(settings: Settings) -> Iterator[Finding]:
         yield Finding("fail", str(error), error.next_step)
         return
     yield Finding("ok", f"operator key {key.public_key}  {fingerprint(key.public_key)}")
+    yield from _on_roster(settings, key.public_key, "operator key")
     if (settings.state / DECISION_KEY_FILE).exists():
-        yield _decision_key(settings)
+        yield from _decision_key(settings)
     if settings.passphrase is None and has_development_passphrase(settings.state):
         yield Finding(
             "warn",
@@ -120,14 +121,31 @@ def _key(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _decision_key(settings: Settings) -> Finding:
+def _on_roster(settings: Settings, key: PublicKey, what: str) -> Iterator[Finding]:
+    """A key of the project's own decides nothing, so a quorum could wait for it in vain."""
+    try:
+        policy = parse_policy(settings.policy_text, file=POLICY_FILE)
+    except HesoError:
+        return  # said above
+    for person in policy.approvers:
+        if key in person.keys:
+            yield Finding(
+                "fail",
+                f"approver {person.id!r} has the project's own {what}, and nobody approves their own action",
+                "make another with `heso approver enroll`, and put that on the roster",
+            )
+
+
+def _decision_key(settings: Settings) -> Iterator[Finding]:
     try:
         key = load_decision_key(
             settings.state, settings.passphrase, allow_development=not settings.requires_passphrase
         )
     except HesoError as error:
-        return Finding("fail", str(error), error.next_step)
-    return Finding("ok", f"decision key {key.public_key}  {fingerprint(key.public_key)}")
+        yield Finding("fail", str(error), error.next_step)
+        return
+    yield Finding("ok", f"decision key {key.public_key}  {fingerprint(key.public_key)}")
+    yield from _on_roster(settings, key.public_key, "decision key")
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

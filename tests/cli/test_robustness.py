@@ -84,6 +84,20 @@ def test_doctor_goes_on_without_a_state_folder(project: Path, heso: Callable) ->
     assert done.err == ""
 
 
+def test_doctor_names_a_key_of_the_projects_own_on_its_roster(
+    project: Path, heso: Callable
+) -> None:
+    """Nobody approves their own action, so a quorum that counts on it would wait in vain."""
+    key = re.search(r"operator key (\S+)", heso("doctor").out)
+    assert key is not None
+    with (project / "heso.toml").open("a") as policy:
+        policy.write(f'\n[[approver]]\nid = "me"\nroles = ["r"]\nkeys = ["{key[1]}"]\n')
+    done = heso("doctor")
+    assert done.code == 1
+    assert "approver 'me' has the project's own operator key" in done.out
+    assert "heso approver enroll" in done.out
+
+
 def test_a_pinned_operator_is_never_ignored(project: Path, heso: Callable) -> None:
     assert heso("verify", "--audit", "--operator", STRANGER).code != 0
 
