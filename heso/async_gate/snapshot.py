@@ -80,14 +80,21 @@ def snapshot_fields(arguments: Mapping[str, object]) -> tuple[dict[str, object],
 
 def is_unchanged(arguments: Mapping[str, object], fields: Mapping[str, object]) -> bool:
     """Whether a snapshot of these arguments, taken now, would be these fields. Anything unreadable is a change."""
+    if _is_surely_unchanged(arguments, fields):
+        return True
     try:
-        # Two snapshots for each call would be dear. Values that are equal and are written alike have one form; either
-        # alone is not enough (1 == True, and orjson writes NaN as null). Comparing first bounds what is written.
-        if arguments == fields and _write(arguments) == _write(fields):
-            return True
         now, _ = snapshot_fields(arguments)
         return canonical_bytes(now) == canonical_bytes(fields)
     except Exception:  # noqa: BLE001  # whatever it is, they are not what they were
+        return False
+
+
+def _is_surely_unchanged(arguments: Mapping[str, object], fields: Mapping[str, object]) -> bool:
+    """Two snapshots for each call would be dear. Values that are equal and are written alike have one form; either alone is
+    not enough (1 == True, and orjson writes NaN as null). Comparing first bounds what is written."""
+    try:
+        return arguments == fields and _write(arguments) == _write(fields)
+    except Exception:  # noqa: BLE001  # an array, for one, cannot say whether it equals something: that is no change
         return False
 
 

@@ -84,7 +84,7 @@ class Driver:
             except NotOurs:
                 return await self._lost(run_id)
             except (Waits, Parks, Exception) as left:  # noqa: BLE001  # whatever a workflow raises is how it ended
-                return self._leave(claimed, *self._why(left))
+                return self._leave(claimed, *self._why(_unwrapped(left)))
             except BaseException:  # cancelled, or Ctrl-C: no outcome, and nobody drives it any more
                 self._leave(claimed, RunEvent.WAIT, {"due": self._now()})
                 raise
@@ -363,6 +363,13 @@ class Driver:
 
     def _now(self) -> Instant:
         return self.desk.gate.clock.now()
+
+
+def _unwrapped(left: BaseException) -> BaseException:
+    """What a workflow raised, without the groups that task groups put around one error."""
+    while isinstance(left, ExceptionGroup) and len(left.exceptions) == 1:
+        left = left.exceptions[0]
+    return left
 
 
 def _is_held(run: Run) -> bool:

@@ -58,6 +58,18 @@ def test_nothing_is_signed_over_a_row_that_is_filed_under_another_hash(
         assert "row 3 is not filed under its own hash" in refused.err
 
 
+@pytest.mark.parametrize("receipt", ["{", "[]", '{"content":{}}', '{"content":[]}', "1"])
+def test_a_row_that_is_no_receipt_is_told_in_two_lines(
+    project: Path, heso: Callable, receipt: str
+) -> None:
+    with closing(sqlite3.connect(project / ".heso" / "heso.db")) as connection, connection:
+        connection.execute("DROP TRIGGER ledger_stays")
+        connection.execute("UPDATE ledger SET receipt = ? WHERE position = 2", (receipt.encode(),))
+    refused = heso("checkpoint")
+    assert (refused.code, refused.out) == (1, "")
+    assert [line.split(":")[1] for line in refused.err.splitlines()[-2:]] == [" error", " hint"]
+
+
 def _hash_of(receipt: bytes) -> str:
     return str(orjson.loads(receipt)["content"]["action_hash"])
 

@@ -131,6 +131,17 @@ def test_memory_stays_within_a_multiple_of_the_text(
     assert peak < 150 * len(text)
 
 
+def test_a_long_text_beside_many_brackets_costs_no_more() -> None:
+    text = b'["' + b"y" * 1_000_000 + b'",' + b",".join([b"[]"] * 200) + b"]"
+    tracemalloc.start()
+    try:
+        parse_json(text)
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 20 * len(text)  # of which orjson has 13
+
+
 def test_a_value_that_is_no_container_has_no_depth() -> None:
     text = b'"' + b"[" * 200 + b'"'
     assert parse_json(text) == "[" * 200

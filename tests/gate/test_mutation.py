@@ -105,6 +105,38 @@ def test_an_argument_that_stays_is_handed_over_as_it_is(project, body) -> None:
     assert act(value) is value
 
 
+class Array:
+    """As arrays are: comparing gives no yes or no, and asking for one is an error."""
+
+    def __eq__(self, other: object) -> object:  # type: ignore[override]
+        return Array()
+
+    def __bool__(self) -> bool:
+        raise ValueError("ambiguous")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Touchy(Array):
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("not to be compared")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Array(), [Array()], {"a": [Touchy(), 1]}, Touchy()],
+    ids=["alone", "in a list", "deep", "raising"],
+)
+def test_an_argument_that_cannot_be_compared_has_not_changed(project, body, value: object) -> None:
+    @heso.tool
+    def act(value: object) -> object:
+        return value
+
+    assert act(value) is value
+
+
 def test_an_argument_that_cannot_be_read_again_stops_the_call_with_our_error(project, body) -> None:
     @dataclass
     class Moody:

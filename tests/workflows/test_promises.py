@@ -116,11 +116,19 @@ def test_a_method_and_a_generator_and_a_bare_gate_are_no_steps(runtime: Runtime)
 
         return flow
 
-    for number, act in enumerate((Shop().sell, lambda: list(stream()), bare)):
+    for number, act in enumerate((Shop().sell, lambda: list(stream()), bare, _in_a_group(bare))):
         flow = define(number, act)
         run = anyio.run(lambda flow=flow, number=number: heso.start(flow, id=f"n{number}"))
         assert "cannot be a step" in (run.error or "")
         assert run.state is RunState.PARKED  # trying it again will not make it one
+
+
+def _in_a_group(act):
+    async def grouped() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(act)
+
+    return grouped
 
 
 def test_no_hidden_value_is_in_the_journal_or_in_what_a_step_gives(

@@ -36,7 +36,7 @@ from heso.stores.sqlite.rows import (
 from heso.stores.sqlite.ticket_rows import TicketsInHand
 from heso.stores.sqlite.wakeup import Wakeup, make_wakeup, wake_all
 
-LARGEST_BATCH = 1024
+LARGEST_BATCH = 512
 _WORTH_LOOKING_TOGETHER = 4
 _NOTHING = Batch(())
 _IOERR = 10  # SQLITE_IOERR; the higher bits say which

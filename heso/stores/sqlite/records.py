@@ -82,7 +82,11 @@ class SqliteRecords:
     def _filed_hash(self, position: int, filed: bytes, receipt: bytes) -> Digest:
         """A tree over a column that says something else than the receipts would prove what is not there."""
         action_hash = filed.hex()
-        if orjson.loads(receipt)["content"]["action_hash"] != action_hash:
+        try:
+            is_filed = orjson.loads(receipt)["content"]["action_hash"] == action_hash
+        except (ValueError, KeyError, TypeError):
+            is_filed = False
+        if not is_filed:
             raise Unreadable(str(self._file), f"row {position} is not filed under its own hash")
         return Digest(action_hash)
 

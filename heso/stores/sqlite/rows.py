@@ -19,8 +19,6 @@ from heso.stores.sqlite.ticket_rows import TICKET_COLUMNS, TicketsInHand, read_t
 INSERT_ROW = """INSERT INTO ledger (position, entry_hash, action_hash, session_id, seq, recorded_at, decision, verb,
     tool_name, workflow, account, receipt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"""
 _TICKET = f"SELECT {TICKET_COLUMNS} FROM ticket WHERE action_hash = ?"  # noqa: S608  # constants
-_UNDELIVERED = f"""SELECT {TICKET_COLUMNS} FROM ticket WHERE call_key = ? AND is_delivered = 0
-    ORDER BY number DESC LIMIT 1"""  # noqa: S608  # constants
 INSERT_POLICY = "INSERT INTO policy (since, hash, text) VALUES (?,?,?)"
 
 
@@ -65,15 +63,7 @@ class _Contents:
         return None if row is None else read_ticket(row)
 
     def load_undelivered(self, call_key: Digest) -> Ticket | None:
-        in_hand = self._in_hand.find_call(call_key)
-        if in_hand is not None and not in_hand.is_delivered:
-            return in_hand
-        if in_hand is None and self._in_hand.was_looked_for(call_key):
-            return None
-        row = self._connection.execute(_UNDELIVERED, (call_key,)).fetchone()
-        found = None if row is None else read_ticket(row)
-        moved = None if found is None else self._in_hand.find(found.action_hash)
-        return found if moved is None else None if moved.is_delivered else moved
+        return self._in_hand.find_undelivered(call_key, self._connection)
 
     def load_run(self, run: RunId) -> Run | None:
         from heso.stores.sqlite.runs import load_run  # noqa: PLC0415  # it loads anyio, which a gate does not need

@@ -49,14 +49,14 @@ class TicketsInHand:
 
     def __init__(self) -> None:
         self._by_name: dict[Digest, Ticket] = {}
-        self._by_call: dict[Digest, Ticket] = {}
-        self._looked_for: set[Digest] = set()
+        self._names_of_call: dict[Digest, dict[Digest, None]] = {}
+        self._in_file: dict[Digest, list[Ticket]] = {}  # undelivered ones of the calls looked for
         self._read: dict[Digest, Ticket] = {}
 
     def take(self, tickets: tuple[Ticket, ...]) -> None:
         for ticket in tickets:
             self._by_name[ticket.action_hash] = ticket
-            self._by_call[ticket.call_key] = ticket
+            self._names_of_call.setdefault(ticket.call_key, {})[ticket.action_hash] = None
 
     def look_for(self, call_keys: Sequence[Digest], connection: sqlite3.Connection) -> None:
         """Find what is known of these calls, all of them with one question."""
@@ -64,10 +64,10 @@ class TicketsInHand:
             return
         marks = ", ".join("?" * len(call_keys))
         rows = connection.execute(_OF_CALLS.format(marks=marks), tuple(call_keys)).fetchall()
-        self._looked_for.update(call_keys)
-        for row in rows:  # the newest comes last
+        self._in_file.update({call_key: [] for call_key in call_keys})
+        for row in rows:
             ticket = read_ticket(row)
-            self._by_call[ticket.call_key] = ticket
+            self._in_file[ticket.call_key].append(ticket)
 
     def look_up(self, names: Sequence[Digest], connection: sqlite3.Connection) -> None:
         """Read these tickets, all of them with one question."""
@@ -78,14 +78,21 @@ class TicketsInHand:
             ticket = read_ticket(row)
             self._read[ticket.action_hash] = ticket
 
-    def was_looked_for(self, call_key: Digest) -> bool:
-        return call_key in self._looked_for
-
     def find(self, action_hash: Digest) -> Ticket | None:
         return self._by_name.get(action_hash) or self._read.get(action_hash)
 
-    def find_call(self, call_key: Digest) -> Ticket | None:
-        return self._by_call.get(call_key)
+    def find_undelivered(self, call_key: Digest, connection: sqlite3.Connection) -> Ticket | None:
+        """The newest ticket of a call whose end nobody was told, as everything so far has left them."""
+        if call_key not in self._in_file:
+            self.look_for((call_key,), connection)
+        found = {ticket.action_hash: ticket for ticket in self._in_file[call_key]}
+        for name in self._names_of_call.get(call_key, ()):
+            found[name] = self._by_name[name]
+        waiting = [ticket for ticket in found.values() if not ticket.is_delivered]
+        opened = [
+            ticket for ticket in waiting if not ticket.number
+        ]  # in this transaction, in this order
+        return opened[-1] if opened else max(waiting, key=lambda one: one.number, default=None)
 
     def write(self, connection: sqlite3.Connection) -> None:
         if self._by_name:
@@ -115,8 +122,8 @@ class TicketsInHand:
 
     def forget(self) -> None:
         self._by_name.clear()
-        self._by_call.clear()
-        self._looked_for.clear()
+        self._names_of_call.clear()
+        self._in_file.clear()
         self._read.clear()
 
 
