@@ -73,14 +73,13 @@ def newest(found: list[int]) -> Seal:
 
 async def together(ledger: Ledger, *seals: Seal) -> list[bool]:
     """Whether each was taken; of a SQLite ledger all in one transaction."""
-    turn = getattr(ledger, "_turn", None)
-    if turn is not None:
+    if isinstance(ledger, SqliteLedger):
         await ledger.append(lambda _: Batch(()))  # so that the thread is there
-        turn.acquire()
+        ledger._turn.acquire()
     tasks = [asyncio.ensure_future(ledger.append(seal)) for seal in seals]
     await asyncio.sleep(0.05)
-    if turn is not None:
-        turn.release()
+    if isinstance(ledger, SqliteLedger):
+        ledger._turn.release()
     done = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(one, tuple | AskedBefore) for one in done)
     return [isinstance(one, tuple) for one in done]
