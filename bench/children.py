@@ -91,11 +91,16 @@ class Scratch:
         self._count += 1
         return self._folder / str(self._count)
 
-    def floor(self, *warm_up: str, folder: Path | None = None, session: str = "") -> Child:
-        """Start a floor: on a new ledger, or with others on the one in a folder, each in its own session."""
-        folder = folder or self.new_path()
+    def floor(self, *warm_up: str) -> Child:
+        """Start a floor."""
+        folder = self.new_path()
+        folder.mkdir()
+        return self._start("floor", folder, warm_up)
+
+    def shared_floor(self, folder: Path, session: str, *warm_up: str) -> Child:
+        """Start a floor on a ledger that others use too, in a session of its own."""
         folder.mkdir(exist_ok=True)
-        return self._start("floor", folder, warm_up, session=session)
+        return self._start("shared_floor", folder, warm_up, session=session)
 
     def ours(self, project: Path, *warm_up: str, session: str = "") -> Child:
         """Start heso on a project."""

@@ -6,7 +6,7 @@ Rule 2: nothing else is done: no policy, no signature inspection, no redaction, 
 Rule 3: what it writes is real. Its receipts and its chain are checked by heso's own verifier before any number counts.
 
 Limits: the heads live in memory, so one ledger belongs to one process (a second one fails on the unique key; for two
-there is `SharedFloor`); a failed commit ends the process; text that only the slow path of RFC 8785 can write is refused.
+there is `bench.shared_floor`); a failed commit ends the process; text that only the slow path of RFC 8785 can write is refused.
 """
 
 import asyncio
@@ -42,7 +42,6 @@ CREATE TABLE IF NOT EXISTS ledger (
     entry_hash TEXT NOT NULL, receipt BLOB NOT NULL, UNIQUE (session, seq))
 """
 INSERT = "INSERT INTO ledger VALUES (?, ?, ?, ?, ?)"
-LAST = "SELECT audit_seq, entry_hash FROM ledger ORDER BY audit_seq DESC LIMIT 1"
 TICKETS = """
 CREATE TABLE IF NOT EXISTS ticket (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, call TEXT NOT NULL, asked BLOB NOT NULL,
@@ -355,31 +354,6 @@ class Floor:
             loop.call_soon_threadsafe(_settle, [durable for _, durable in batch])
 
 
-class SharedFloor(Floor):
-    """One of several processes on one ledger, each in a session of its own, by `gated` alone.
-
-    Signing needs nobody else, so it is done before the transaction; the audit chain's end is read inside it.
-    """
-
-    def gated(self, body: Body) -> Body:
-        """Gate a function: when the body starts, its receipt is on disk."""
-        database = self._database
-        database.execute("PRAGMA busy_timeout = 30000")
-
-        def gate(**fields: Any) -> int:
-            content, receipt = self._in_session(fields)
-            database.execute("BEGIN IMMEDIATE")
-            for audit_seq, entry_hash in database.execute(LAST):
-                self._audit_seq, self._entry_hash = audit_seq + 1, entry_hash
-            audit_seq, entry_hash = self._audited(content["action_hash"], content["captured_at"])
-            row = (audit_seq, self._session, content["seq"], entry_hash, receipt)
-            database.execute(INSERT, row)
-            database.execute("COMMIT")
-            return body(**fields)
-
-        return gate
-
-
 def loads_hash(receipt: bytes) -> str:
     """The action hash that a receipt of ours shows."""
     name: str = orjson.loads(receipt)["content"]["action_hash"]
@@ -405,8 +379,8 @@ def verified(receipt: bytes) -> dict[str, Any]:
 
 @contextmanager
 def opened(folder: Path, session: str) -> Iterator[Floor]:
-    """Open the floor in a folder of its own; with a session, in one that others use."""
-    yield SharedFloor(folder, session) if session else Floor(folder)
+    """Open the floor in a folder of its own."""
+    yield Floor(folder, session or WORKFLOW)
 
 
 def _settle(waiting: list["asyncio.Future[None]"]) -> None:

@@ -200,7 +200,7 @@ def _pair(sessions: tuple[str, str], scratch: Scratch) -> Askable:
 def _floor_pair(scratch: Scratch) -> Askable:
     folder = scratch.new_path()
     first, second = (
-        scratch.floor(SHORT_WARM_UP, folder=folder, session=name) for name in ("left", "right")
+        scratch.shared_floor(folder, name, SHORT_WARM_UP) for name in ("left", "right")
     )
     return Pair(first, second)
 

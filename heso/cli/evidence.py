@@ -3,6 +3,8 @@
 import argparse
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,9 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out)
     if out.exists() and not (out.is_file() and out.suffix in (".html", ".tar")):
         return fail(f"{out} is there already", "name a new folder, or a .html or .tar file")
+    if options.since is not None and not _is_time(options.since):
+        why = f"{options.since!r} is no day and no second in UTC"
+        return fail(why, "heso evidence --since 2026-11-25 or 2026-11-25T08:00:00Z", code=64)
     with open_records(options.project) as records:
         wish = Wish(session=options.session, workflow=options.workflow, since=options.since)
         collected = collect(records, wish)
@@ -55,6 +60,14 @@ def run(options: argparse.Namespace) -> int:
         return fail(f"cannot write {out}: {error.strerror}", "name a file in a folder of yours")
     say(f"heso: {len(collected.items)} receipts in {out}")
     return 0
+
+
+def _is_time(text: str) -> bool:
+    """Written as the ledger writes its own, so that the two compare as text."""
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"):
+        with suppress(ValueError):
+            return datetime.strptime(text, form).replace(tzinfo=UTC).strftime(form) == text
+    return False
 
 
 def _write(collected: Collected, names: dict[str, str], out: Path) -> None:

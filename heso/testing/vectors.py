@@ -18,7 +18,7 @@ from typing import Any
 from heso.core.chain import verify_action_chain
 from heso.core.collection import verify_collection
 from heso.core.encoding import PublicKey
-from heso.core.errors import HesoError, Malformed
+from heso.core.errors import Malformed
 from heso.core.merkle import ProofRefused, check_consistency, check_inclusion
 from heso.core.receipt import Action, Verb
 from heso.core.redaction import check_reveals, parse_sidecar
@@ -133,13 +133,9 @@ def _holds(check: Callable[[], None]) -> Json:
 
 
 def _on_policy(question: Json) -> Json:
-    """What this policy says of this action, or that it is no policy at all."""
-    try:
-        policy = parse_policy(question["policy"].encode())
-    except HesoError as error:
-        return {"refused": type(error).__name__}
     asked = question["action"]
-    return policy_answer(evaluate_action(Action(**{**asked, "verb": Verb(asked["verb"])}), policy))
+    action = Action(**{**asked, "verb": Verb(asked["verb"])})
+    return policy_answer(evaluate_action(action, parse_policy(question["policy"].encode())))
 
 
 def policy_answer(outcome: Outcome) -> Json:

@@ -76,8 +76,9 @@ function sort(files, isBundle) {
 function sortOne({ name, bytes }, found, isTrust) {
   const value = parsed(bytes);
   let isRead = true;
-  if (value?.keys && isTrust) addKeys(found.trust, value.keys);
-  else if (value?.claimed ?? value?.keys) addKeys(found.claims, value.claimed ?? value.keys);
+  const [only, ...others] = value && typeof value === "object" ? Object.keys(value) : [];
+  const areKeys = !others.length && ["keys", "claimed"].includes(only); // a receipt with keys beside it is a receipt
+  if (areKeys) addKeys(isTrust && only === "keys" ? found.trust : found.claims, value[only]);
   else if (Array.isArray(value?.reveals)) found.sidecars.push(bytes);
   else if (Array.isArray(value)) pushAll(found.receipts, splitArray(bytes));
   else if (value !== undefined && (value?.content || !/l$/.test(name))) found.receipts.push(bytes);
@@ -95,7 +96,8 @@ function parsed(bytes) {
 }
 
 function addKeys(map, keys) {
-  for (const [key, who] of Object.entries(keys)) if (typeof who === "string") map.set(key, who);
+  if (typeof keys !== "object") return;
+  for (const [key, who] of Object.entries(keys ?? {})) if (typeof who === "string") map.set(key, who);
 }
 
 function pushAll(list, items) {

@@ -156,6 +156,16 @@ def test_nothing_wanted_is_said_and_nothing_is_written(run: Run, tmp_path: Path)
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "time", ["yesterday", "1/2/2026", "2026", "2026-13-01", "2026-1-1", "2026-01-01T08:00:00", ""]
+)
+def test_a_time_that_is_none_chooses_nothing(run: Run, tmp_path: Path, time: str) -> None:
+    code, _, said = run("--since", time, "-o", "out")
+    assert code == 64
+    assert said.startswith("heso: error: ")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_is_there_is_left_alone(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     assert run("-o", "mine")[0] == 1

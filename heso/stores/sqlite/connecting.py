@@ -69,7 +69,8 @@ def begin_immediate(
     SQLite's own wait naps for up to 100 ms: two busy processes then hold each other up for a second. Handing the lock
     over at every receipt is fair, and costs a third of their throughput: the end of the chains, and SQLite's pages, are
     read again each time. So whoever is in the middle of much work naps longer and lets the other finish a stretch of
-    its own; together they are as fast as one. Whoever wants in once in a while naps shortly, and waits for 4 ms mostly.
+    its own; together they are as fast as one. Whoever wants in once in a while naps shortly: it mostly waits for a few
+    ms beside one busy process, and for tens beside several.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")  # nearly always: no clock and no closure for it
