@@ -11,11 +11,12 @@ from typing import Any
 
 import orjson
 
+from heso.async_gate.stages import POLICY_SESSION
 from heso.core.encoding import Digest
 from heso.core.lifecycle import KEYS_SESSION, LIFECYCLE_PREFIX
+from heso.core.links import APPROVAL_FIELD
 from heso.ports import EVERYTHING, Filter, Record, Records
 
-POLICY_SESSION = "heso.policy"
 Json = dict[str, Any]
 
 
@@ -98,7 +99,7 @@ def _approved_in(records: Records, sessions: set[str]) -> set[str]:
     for item in _items(records.read(Filter(decision="approved"))):
         if item.content.get("session_id") in sessions:
             conditions: Sequence[Json] = item.content["policy"]["matched_conditions"]
-            found |= {str(c["value"]) for c in conditions if c["field"] == "gate.approval"}
+            found |= {str(c["value"]) for c in conditions if c["field"] == APPROVAL_FIELD}
     return found
 
 

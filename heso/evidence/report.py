@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 
+from heso.async_gate.stages import POLICY_SESSION
 from heso.core.encoding import Digest
 from heso.core.visible import visible
 from heso.evidence.charts import bars, columns
-from heso.evidence.collect import POLICY_SESSION, Collected, Item, Json
+from heso.evidence.collect import Collected, Item, Json
 
 _DECIDED = ("approved", "denied", "expired")
 _MOST_ROWS = 500

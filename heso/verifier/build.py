@@ -46,7 +46,7 @@ def made() -> dict[str, str]:
 
 
 def _page(schema: str) -> str:
-    script = _join("page", {"schema": schema}, {})
+    script = _join("page", {"schema": schema}, set())
     style = _squeeze((HERE / "page.css").read_text())
     policy = _POLICY.format(script=_pin(script), style=_pin(style))
     page = (HERE / "page.html").read_text()
@@ -55,13 +55,13 @@ def _page(schema: str) -> str:
     return page
 
 
-def _join(name: str, texts: dict[str, str], done: dict[str, str]) -> str:
+def _join(name: str, texts: dict[str, str], done: set[str]) -> str:
     """A module and what it imports, each a function of its own that gives what it exports."""
     text = texts.get(name) or (HERE / f"{name}.mjs").read_text()
     before = "".join(
         _join(needed, texts, done) for _, needed in _IMPORT.findall(text) if needed not in done
     )
-    done[name] = ""
+    done.add(name)
     names = _EXPORT.findall(text)
     body = _EXPORT.sub("", _IMPORT.sub(r"const \1 = \2_;\n", text))
     if re.search(r"const \{[^}]* as ", body):
