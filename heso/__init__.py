@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from heso.core.receipt import Verb
     from heso.core.verdict import Kind, Verdict
     from heso.core.verify import verify_receipt
+    from heso.integrations.clients import NotWrapped, instrument, uninstrument, wrap
+    from heso.integrations.reissuing import register_client
     from heso.policy.errors import FloorBypass, PolicyError
     from heso.policy.model import Outcome
     from heso.runtime import Runtime, gate, gate_sync, init, peek
@@ -67,6 +69,8 @@ _HOMES = {
     "heso.core.receipt": ("Verb",),
     "heso.core.verdict": ("Kind", "Verdict"),
     "heso.core.verify": ("verify_receipt",),
+    "heso.integrations.clients": ("NotWrapped", "instrument", "uninstrument", "wrap"),
+    "heso.integrations.reissuing": ("register_client",),
     "heso.policy.errors": ("FloorBypass", "PolicyError"),
     "heso.policy.model": ("Outcome",),
     "heso.runtime": ("Runtime", "gate", "gate_sync", "init", "peek"),
@@ -93,6 +97,7 @@ __all__ = [
     "NoSuchRun",
     "NotAStep",
     "NotDone",
+    "NotWrapped",
     "Outcome",
     "Permit",
     "PolicyError",
@@ -118,9 +123,11 @@ __all__ = [
     "gate_sync",
     "gather",
     "init",
+    "instrument",
     "migrate",
     "peek",
     "receive",
+    "register_client",
     "remember",
     "result",
     "resume",
@@ -132,9 +139,11 @@ __all__ = [
     "status",
     "step",
     "tool",
+    "uninstrument",
     "verify_receipt",
     "wait",
     "workflow",
+    "wrap",
 ]
 
 

@@ -1,0 +1,277 @@
+"""What policy, receipts and reviewers see of a request that a client sends.
+
+    {"model": "...", "messages": [...],                     the body, by name
+     "http": {"method": "POST", "origin": "https://...", "path": "/v1/chat/completions",
+              "query": "...", "media_type": "application/json",
+              "headers": {...}, "hidden": {...}, "body": ...}}
+
+Rule 1: it is read off the very bytes that go out, so what was judged is what is sent; whatever sentinel, default or
+        rewriting came before has become bytes, or has left none.
+Rule 2: a body that can be read as a JSON object is read as one, whatever it says it is. Keys given twice, names that are
+        heso's own: refused.
+Rule 3: headers that say who one is are no part of the action and are never kept. Headers that somebody added are kept hidden.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from heso.async_gate.stages import Call
+from heso.core.canonical import canonical_bytes
+from heso.core.encoding import Digest
+from heso.core.errors import Malformed
+from heso.core.receipt import Verb
+from heso.core.strict_json import parse_json
+from heso.integrations.exchange import Exchange, segments
+from heso.integrations.hiding import hide_in_lists
+from heso.integrations.multipart import Part, parse_parts
+from heso.integrations.payloads import LARGEST_TEXT, Payloads
+from heso.taxonomy.facts import Signal
+
+HTTP = "http"
+REQUEST_VERSION = "request-1"
+"""The version under which requests are tools: how they are described, and so how they are sent again."""
+
+_MOST_BODY = 512 * 1024 * 1024
+_RUNS_A_MODEL = frozenset(
+    "completions responses messages embeddings images audio videos moderations batches runs realtime live complete "
+    "converse invoke edits generations speech transcriptions translations rerank classify decisions".split()
+)
+_SHOWN_HEADERS = frozenset(
+    {"anthropic-beta", "anthropic-version", "openai-beta", "openai-organization", "openai-project"}
+)
+_OF_THE_CONNECTION = frozenset(
+    "accept accept-encoding connection content-length content-type host transfer-encoding user-agent expect te upgrade "
+    "idempotency-key".split()
+)
+_WHO_ONE_IS = frozenset(
+    "authorization proxy-authorization cookie x-api-key api-key x-goog-api-key x-amz-security-token x-amz-date "
+    "x-amz-content-sha256 anthropic-api-key".split()
+)
+_VOLATILE = ("x-stainless-", "sec-websocket-", "traceparent", "tracestate", "baggage")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the requests of one client are shown. `name` is the tool on receipts; `largest` as in `Payloads`."""
+
+    name: str
+    redact: tuple[str, ...] = ()
+    largest: int = LARGEST_TEXT
+    records_outcomes: bool = False
+    is_model: bool = True
+    """A model client's bodies are the action and are shown; any other's are kept hidden."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The call, and the values behind the hashes in it."""
+
+    call: Call
+    payloads: Mapping[Digest, bytes] = field(repr=False, default_factory=dict)
+    can_wait: bool = True
+
+
+def describe(exchange: Exchange, settings: Settings, *, whole: bool = False) -> Described:
+    """Raises `Malformed`. `whole`: what is kept hidden of other than a model's requests is there as well, so that an
+    approval is for exactly these bytes."""
+    return (
+        _describe_model_call(exchange, settings)
+        if settings.is_model
+        else _describe_request(exchange, settings, whole=whole)
+    )
+
+
+def is_same(one: Exchange, other: Exchange) -> bool:
+    """Whether these are one action: a retry, not another request."""
+    if (one.method, one.url) != (other.method, other.url):
+        return False
+    if one.body == other.body and one.size == other.size:
+        return True
+    if one.body is None or other.body is None or one.media_type != other.media_type:
+        return False
+    try:  # a boundary is drawn anew each time; an approved body is written anew from the receipt
+        return _body_form(one) == _body_form(other)
+    except Malformed:
+        return False
+
+
+def runs_a_model(exchange: Exchange) -> bool:
+    """Whether a model works on what is sent: completions, responses, messages, embeddings, images, audio and their like."""
+    if exchange.is_websocket:
+        return True
+    return exchange.method not in ("GET", "HEAD", "DELETE", "OPTIONS") and not (
+        _RUNS_A_MODEL.isdisjoint(segments(exchange.path))
+    )
+
+
+def _describe_model_call(exchange: Exchange, settings: Settings) -> Described:
+    payloads = Payloads(settings.largest)
+    fields, opaque = _read_body(exchange, payloads)
+    if HTTP in fields:
+        raise Malformed("body", f"{HTTP!r} is heso's own name in it")
+    if exchange.media_type == "multipart/form-data":
+        fields = payloads.fit(fields)
+    elif _may_hold_more(exchange, settings):
+        fields = payloads.shrink(fields)
+    shown, moved, plain = hide_in_lists(fields, settings.redact)
+    http = _http_of(exchange) | opaque
+    hidden = [f"{HTTP}.hidden.{name}" for name in moved]
+    if moved:
+        http["hidden"] = moved
+    added = _added_headers(exchange)
+    if added:
+        http["headers"] = added
+        hidden += [f"{HTTP}.headers.{name}" for name in added if name not in _SHOWN_HEADERS]
+    verb = Verb.LLM_CALL if runs_a_model(exchange) else Verb.HTTP_REQUEST
+    call = _call(exchange, settings, {**shown, HTTP: http}, verb, (*plain, *hidden))
+    return Described(call, payloads.kept, not payloads.saw_big_integer)
+
+
+def _describe_request(exchange: Exchange, settings: Settings, *, whole: bool) -> Described:
+    """Method, place and sizes; what it says is hidden, and is there at all only where people are asked about it."""
+    http = _http_of(exchange)
+    http["query_names"] = sorted(
+        {pair.partition("=")[0] for pair in exchange.query.split("&") if pair}
+    )
+    del http["query"]
+    http["header_names"] = sorted(exchange.headers)
+    http["body_bytes"] = _size_of(exchange)
+    hidden: list[str] = []
+    can_wait = exchange.body is not None
+    payloads = Payloads(settings.largest)
+    if whole and exchange.body is not None:
+        text = exchange.body.decode("utf-8", "surrogateescape")
+        is_text = len(text) <= settings.largest and text.isprintable()
+        http["body"] = text if is_text else payloads.binary(exchange.body)
+        http["query"] = exchange.query
+        hidden = [f"{HTTP}.body", f"{HTTP}.query"]
+    call = _call(exchange, settings, {HTTP: http}, Verb.HTTP_REQUEST, (*settings.redact, *hidden))
+    return Described(call, payloads.kept, can_wait)
+
+
+def _call(
+    exchange: Exchange,
+    settings: Settings,
+    fields: Mapping[str, object],
+    verb: Verb,
+    redact: tuple[str, ...],
+) -> Call:
+    return Call(
+        tool_name=settings.name,
+        fields=fields,
+        verb=verb,
+        target_host=exchange.host,
+        redact=redact,
+        signal=_signal(exchange, redact),
+        tool_version=REQUEST_VERSION,
+    )
+
+
+def _http_of(exchange: Exchange) -> dict[str, object]:
+    return {
+        "method": exchange.method,
+        "origin": exchange.origin,
+        "path": exchange.path,
+        "query": exchange.query,
+        "media_type": exchange.media_type if exchange.body != b"" else "",
+    }
+
+
+def _read_body(
+    exchange: Exchange, payloads: Payloads
+) -> tuple[dict[str, object], dict[str, object]]:
+    """The body by name, or what stands in `http` for one that has no names."""
+    body = exchange.body
+    if body is None:
+        raise Malformed("body", "is a stream that cannot be read before it is sent")
+    if not body:
+        return {}, {}
+    if exchange.media_type == "multipart/form-data":
+        return _fields_of(parse_parts(body, exchange.headers["content-type"]), payloads), {}
+    is_json = exchange.media_type == "application/json" or exchange.media_type.endswith("+json")
+    if not is_json and not _looks_like_json(body):
+        return {}, {"body": payloads.binary(body)}
+    value = parse_json(body, max_bytes=_MOST_BODY, what="body")
+    if isinstance(value, dict):
+        return value, {}
+    return {}, {"body": payloads.shrink({"body": value})["body"]}
+
+
+def _looks_like_json(body: bytes) -> bool:
+    if not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return False
+    try:
+        orjson.loads(body)
+    except ValueError:
+        return False
+    return True
+
+
+def _fields_of(parts: tuple[Part, ...], payloads: Payloads) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for part in parts:
+        value = _value_of(part, payloads)
+        if part.name not in fields:
+            fields[part.name] = value
+            continue
+        before = fields[part.name]
+        fields[part.name] = [*before, value] if isinstance(before, list) else [before, value]
+    return fields
+
+
+def _value_of(part: Part, payloads: Payloads) -> object:
+    if part.filename is not None or part.media_type:
+        return payloads.file(part)
+    try:
+        return payloads.take(part.content.decode())
+    except UnicodeDecodeError:
+        return payloads.file(part)
+
+
+def _may_hold_more(exchange: Exchange, settings: Settings) -> bool:
+    """Whether a body has to be walked: most are short and hold nothing but short texts."""
+    body = exchange.body or b""
+    return (
+        len(body) > min(settings.largest, LARGEST_TEXT)
+        or any(sign in body for sign in (b"\\u", b'"$', b"data", b"DATA", b"Data"))
+        or _has_long_digits(body)
+    )
+
+
+def _has_long_digits(body: bytes) -> bool:
+    """Whether it may hold an integer beyond 2^53, which has 16 digits."""
+    squeezed = body.translate(_DIGITS_AS_ZERO)
+    return b"0" * 16 in squeezed
+
+
+_DIGITS_AS_ZERO = bytes(ord("0") if chr(byte) in "0123456789" else byte for byte in range(256))
+
+
+def _added_headers(exchange: Exchange) -> dict[str, object]:
+    added: dict[str, object] = {}
+    for name, value in exchange.headers.items():
+        if name in _OF_THE_CONNECTION or name in _WHO_ONE_IS or name.startswith(_VOLATILE):
+            continue
+        if "." in name or "*" in name:
+            raise Malformed("header", "its name has a dot or a star, and cannot be hidden", name)
+        added[name] = value
+    return added
+
+
+def _size_of(exchange: Exchange) -> int | None:
+    return exchange.size if exchange.body is None else len(exchange.body)
+
+
+def _body_form(exchange: Exchange) -> object:
+    body = exchange.body or b""
+    if exchange.media_type == "multipart/form-data":
+        return parse_parts(body, exchange.headers["content-type"])
+    return canonical_bytes(parse_json(body, max_bytes=_MOST_BODY, what="body"))
+
+
+def _signal(exchange: Exchange, hidden: tuple[str, ...]) -> Signal:
+    """What it is classified by. A path that is to be hidden is not told there either."""
+    hides_path = any(path in (HTTP, f"{HTTP}.path") for path in hidden)
+    return Signal(method=exchange.method, path=None if hides_path else exchange.path)

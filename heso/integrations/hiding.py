@@ -1,0 +1,93 @@
+"""Hiding what lies in lists: `messages.content` hides the content of every message, each with a commitment of its own.
+
+The format's own paths walk objects only. So a value in a list is moved to an object of its own, `http.hidden`, under the
+way that leads to it, and that object's entries are hidden as the format does it; in the list stays where it went.
+
+    {"messages": [{"role": "user", "content": {"$hidden": "messages/0/content"}}],
+     "http": {"hidden": {"messages/0/content": {"_sd": ...}}}}
+
+Rule: a path that runs into something else hides that instead, as everywhere.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from heso.core.errors import Malformed
+from heso.integrations.payloads import DIGEST, HIDDEN
+
+Way = tuple[str | int, ...]
+
+
+def hide_in_lists(
+    fields: Mapping[str, object], paths: Sequence[str]
+) -> tuple[dict[str, object], dict[str, object], tuple[str, ...]]:
+    """The fields, what was moved out of them by its way, and the paths that need no moving."""
+    shown: dict[str, object] = dict(fields)
+    moved: dict[str, object] = {}
+    plain: list[str] = []
+    for path in paths:
+        ways = list(_ways(shown, path.split("."), ()))
+        if all(isinstance(step, str) for way in ways for step in way):
+            plain += dict.fromkeys((path, *(".".join(map(str, way)) for way in ways)))
+            continue
+        for way in ways:
+            name = "/".join(str(step) for step in way)
+            moved[name] = _take_out(shown, way, {HIDDEN: name})
+    return shown, moved, tuple(plain)
+
+
+def put_back(fields: Mapping[str, object], moved: Mapping[str, object]) -> dict[str, object]:
+    """The fields as they were. Raises `Malformed` when what is hidden and where do not fit."""
+    left = dict(moved)
+
+    def restore(value: object) -> object:
+        if isinstance(value, dict):
+            if HIDDEN in value:
+                name = str(value[HIDDEN])
+                if name not in left:
+                    raise Malformed("hidden value", "is not there", name)
+                return restore(left.pop(name))
+            return {key: restore(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [restore(item) for item in value]
+        return value
+
+    restored = {key: restore(value) for key, value in fields.items()}
+    if left:
+        raise Malformed("hidden value", "has no place", min(left))
+    return restored
+
+
+def _ways(value: object, rest: Sequence[str], walked: Way) -> Iterator[Way]:
+    if isinstance(value, dict) and HIDDEN in value:
+        return
+    if not rest or (isinstance(value, dict) and DIGEST in value):
+        yield walked
+    elif isinstance(value, list):
+        if rest[0].isascii() and rest[0].isdigit():
+            index = int(rest[0])
+            if index < len(value):
+                yield from _ways(value[index], rest[1:], (*walked, index))
+            return
+        for index, item in enumerate(value):
+            yield from _ways(item, rest, (*walked, index))
+    elif isinstance(value, dict):
+        if rest[0] in value:
+            yield from _ways(value[rest[0]], rest[1:], (*walked, rest[0]))
+    elif value is not None and walked:
+        yield walked
+
+
+def _take_out(root: dict[str, object], way: Way, instead: object) -> object:
+    """What stands there, replaced; the lists and objects on the way are replaced by copies of themselves."""
+    here: dict[str, object] | list[object] = root
+    for step in way[:-1]:
+        inner = _copy(here[step])  # type: ignore[index]  # `_ways` walked it
+        here[step] = inner  # type: ignore[index]
+        here = inner
+    taken: object = here[way[-1]]  # type: ignore[index]
+    here[way[-1]] = instead  # type: ignore[index]
+    return taken
+
+
+def _copy(value: object) -> dict[str, object] | list[object]:
+    return list(value) if isinstance(value, list) else dict(value)  # type: ignore[call-overload,no-any-return]

@@ -1,0 +1,162 @@
+"""WebSockets of the `websockets` package: each connection is checked out before it is opened, redirects included.
+
+They bypass the HTTP client, so wrapping a client that may open some puts a door here too. Only connections that somebody
+here answers for pass the gate: those to the host of a gated client, and all of them under `heso.gate_http()`.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
+from importlib.util import find_spec
+from typing import Any
+
+from heso.integrations.describing import Settings
+from heso.integrations.exchange import Exchange
+from heso.integrations.passage import (
+    check_out,
+    check_out_async,
+    current_passage,
+    run_gated,
+    run_gated_async,
+)
+
+_PACKAGE = "websockets"
+_GATED = "__heso_gated__"
+_Find = Callable[[str], Settings | None]
+_finders: dict[str, _Find] = {}
+
+
+def gate_websockets(
+    clients: Callable[[], Iterable[Any]], settings_of: Callable[[object], Settings | None]
+) -> None:
+    """Gate connections to the hosts of these clients."""
+
+    def find(host: str) -> Settings | None:
+        for client in clients():
+            if host in _hosts_of(client):
+                return settings_of(client)
+        return None
+
+    _finders["clients"] = find
+    _patch()
+
+
+def gate_all_websockets(settings: Settings | None) -> None:
+    """Gate every other connection too; None: not any more."""
+    if settings is None:
+        _finders.pop("all", None)
+        return
+    _finders["all"] = lambda _host: settings
+    _patch()
+
+
+def is_patched() -> bool:
+    module = sys.modules.get(f"{_PACKAGE}.sync.client")
+    return module is not None and hasattr(module.connect, _GATED)
+
+
+def _find(host: str) -> Settings | None:
+    for name in ("clients", "all"):
+        finder = _finders.get(name)
+        found = None if finder is None else finder(host)
+        if found is not None:
+            return found
+    return None
+
+
+def _hosts_of(client: Any) -> set[str]:
+    urls = [getattr(client, "base_url", None), getattr(client, "websocket_base_url", None)]
+    return {Exchange("GET", str(url)).host for url in urls if url}
+
+
+def _patch() -> None:
+    if is_patched() or find_spec(_PACKAGE) is None:
+        return
+    sync, later = (
+        importlib.import_module(f"{_PACKAGE}.{name}.client") for name in ("sync", "asyncio")
+    )
+    sync.connect = _gated_connect(sync.connect)
+    sync.ClientConnection.handshake = _gated_handshake(sync.ClientConnection.handshake)
+    later.connect.__await_impl__ = _gated_await(later.connect.__await_impl__)
+    later.connect.create_connection = _gated_create(later.connect.create_connection)
+
+
+def _gated_connect(original: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
+    def connect(uri: str, *args: Any, **kwargs: Any) -> Any:
+        return _pass(_exchange(uri), partial(original, uri, *args, **kwargs))
+
+    setattr(connect, _GATED, True)
+    del connect.__dict__["__wrapped__"]
+    return connect
+
+
+def _gated_handshake(original: Callable[..., Any]) -> Callable[..., Any]:
+    """For whoever imported `connect` before it was gated."""
+
+    def handshake(self: Any, *args: Any, **kwargs: Any) -> Any:
+        uri = getattr(self.protocol, "uri", None) or self.protocol.wsuri
+        return _pass(_exchange_of_parts(uri), partial(original, self, *args, **kwargs))
+
+    return handshake
+
+
+def _gated_await(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def await_impl(self: Any) -> Any:
+        settings = _find(_exchange(self.uri).host)
+        if settings is None:
+            return await original(self)
+        return await run_gated_async(partial(original, self), settings, _unseen)
+
+    return await_impl
+
+
+def _gated_create(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def create_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
+        exchange = _exchange(self.uri)
+        settings = _find(exchange.host)
+        if settings is not None or current_passage() is not None:
+            await check_out_async(exchange, settings or _passing())
+        return await original(self, *args, **kwargs)
+
+    return create_connection
+
+
+def _pass(exchange: Exchange, connect: Callable[[], Any]) -> Any:
+    if current_passage() is not None:
+        check_out(exchange, _passing())
+        return connect()
+    settings = _find(exchange.host)
+    if settings is None:
+        return connect()
+
+    def send() -> Any:
+        check_out(exchange, settings)
+        return connect()
+
+    return run_gated(send, settings, _unseen)
+
+
+def _passing() -> Settings:
+    passage = current_passage()
+    if passage is None:
+        raise LookupError("there is no passage")
+    return passage.settings
+
+
+def _exchange(uri: str) -> Exchange:
+    from websockets.uri import parse_uri  # noqa: PLC0415  # an extra, there when this is called
+
+    return _exchange_of_parts(parse_uri(uri))
+
+
+def _exchange_of_parts(uri: Any) -> Exchange:
+    scheme = "wss" if uri.secure else "ws"
+    host = f"[{uri.host}]" if ":" in uri.host else uri.host
+    port = "" if uri.port == (443 if uri.secure else 80) else f":{uri.port}"
+    return Exchange("GET", f"{scheme}://{host}{port}{uri.resource_name}")
+
+
+def _unseen(_: object) -> None:
+    """Nobody asks for a connection's outcome."""
