@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from heso.core.verdict import Kind, Verdict
     from heso.core.verify import verify_receipt
     from heso.integrations.clients import NotWrapped, instrument, uninstrument, wrap
+    from heso.integrations.egress.gating import gate_http, ungate_http
     from heso.integrations.reissuing import register_client
+    from heso.integrations.self_check import self_check
     from heso.policy.errors import FloorBypass, PolicyError
     from heso.policy.model import Outcome
     from heso.runtime import Runtime, gate, gate_sync, init, peek
@@ -70,7 +72,9 @@ _HOMES = {
     "heso.core.verdict": ("Kind", "Verdict"),
     "heso.core.verify": ("verify_receipt",),
     "heso.integrations.clients": ("NotWrapped", "instrument", "uninstrument", "wrap"),
+    "heso.integrations.egress.gating": ("gate_http", "ungate_http"),
     "heso.integrations.reissuing": ("register_client",),
+    "heso.integrations.self_check": ("self_check",),
     "heso.policy.errors": ("FloorBypass", "PolicyError"),
     "heso.policy.model": ("Outcome",),
     "heso.runtime": ("Runtime", "gate", "gate_sync", "init", "peek"),
@@ -120,6 +124,7 @@ __all__ = [
     "current_idempotency_key",
     "destructive",
     "gate",
+    "gate_http",
     "gate_sync",
     "gather",
     "init",
@@ -131,6 +136,7 @@ __all__ = [
     "remember",
     "result",
     "resume",
+    "self_check",
     "signal",
     "sleep",
     "sleep_until",
@@ -139,6 +145,7 @@ __all__ = [
     "status",
     "step",
     "tool",
+    "ungate_http",
     "uninstrument",
     "verify_receipt",
     "wait",

@@ -20,7 +20,8 @@ from heso.integrations.describing import Settings
 from heso.integrations.httpx_door import find_httpx, is_sealed, seal
 from heso.integrations.outcomes import Outcomes
 from heso.integrations.passage import run_gated, run_gated_async
-from heso.integrations.sdks import SDKS, Sdk, loaded_sdks, sdk_of
+from heso.integrations.sdk import Sdk
+from heso.integrations.sdks import SDKS, loaded_sdks, sdk_of
 from heso.integrations.websockets import gate_websockets
 
 T = TypeVar("T")
@@ -115,8 +116,9 @@ def instrument(
     for sdk in found:
         settings = sdk.settings(name=None, redact=redact, largest=largest, outcomes=outcomes)
         for base in sdk.bases():
-            _patch(base, "request", _gated_request(base.request, None))
-            _patch(base, "__init__", _gated_init(base.__init__))
+            known: Any = base
+            _patch(base, "request", _gated_request(known.request, None))
+            _patch(base, "__init__", _gated_init(known.__init__))
         _instrumented[sdk.name] = settings
     for client in unwrapped_clients():
         _live.add(client)
@@ -180,7 +182,7 @@ def _base_of(kind: type) -> type:
 
 @functools.lru_cache(maxsize=256)
 def _gated(base: type, settings: Settings) -> type:
-    made = type(
+    return type(
         base.__name__,
         (base,),
         {
@@ -192,7 +194,6 @@ def _gated(base: type, settings: Settings) -> type:
             "__init__": _gated_init(base.__init__),  # type: ignore[misc]
         },
     )
-    return made
 
 
 def _gated_init(original: Callable[..., None]) -> Callable[..., None]:

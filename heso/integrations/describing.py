@@ -35,19 +35,64 @@ REQUEST_VERSION = "request-1"
 
 _MOST_BODY = 512 * 1024 * 1024
 _RUNS_A_MODEL = frozenset(
-    "completions responses messages embeddings images audio videos moderations batches runs realtime live complete "
-    "converse invoke edits generations speech transcriptions translations rerank classify decisions".split()
+    [
+        "completions",
+        "responses",
+        "messages",
+        "embeddings",
+        "images",
+        "audio",
+        "videos",
+        "moderations",
+        "batches",
+        "runs",
+        "realtime",
+        "live",
+        "complete",
+        "converse",
+        "invoke",
+        "edits",
+        "generations",
+        "speech",
+        "transcriptions",
+        "translations",
+        "rerank",
+        "classify",
+        "decisions",
+    ]
 )
 _SHOWN_HEADERS = frozenset(
     {"anthropic-beta", "anthropic-version", "openai-beta", "openai-organization", "openai-project"}
 )
 _OF_THE_CONNECTION = frozenset(
-    "accept accept-encoding connection content-length content-type host transfer-encoding user-agent expect te upgrade "
-    "idempotency-key".split()
+    [
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+        "expect",
+        "te",
+        "upgrade",
+        "idempotency-key",
+    ]
 )
 _WHO_ONE_IS = frozenset(
-    "authorization proxy-authorization cookie x-api-key api-key x-goog-api-key x-amz-security-token x-amz-date "
-    "x-amz-content-sha256 anthropic-api-key".split()
+    [
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-amz-security-token",
+        "x-amz-date",
+        "x-amz-content-sha256",
+        "anthropic-api-key",
+    ]
 )
 _VOLATILE = ("x-stainless-", "sec-websocket-", "traceparent", "tracestate", "baggage")
 

@@ -63,18 +63,22 @@ def _ways(value: object, rest: Sequence[str], walked: Way) -> Iterator[Way]:
     if not rest or (isinstance(value, dict) and DIGEST in value):
         yield walked
     elif isinstance(value, list):
-        if rest[0].isascii() and rest[0].isdigit():
-            index = int(rest[0])
-            if index < len(value):
-                yield from _ways(value[index], rest[1:], (*walked, index))
-            return
-        for index, item in enumerate(value):
-            yield from _ways(item, rest, (*walked, index))
+        yield from _ways_in_list(value, rest, walked)
     elif isinstance(value, dict):
         if rest[0] in value:
             yield from _ways(value[rest[0]], rest[1:], (*walked, rest[0]))
     elif value is not None and walked:
         yield walked
+
+
+def _ways_in_list(value: list[object], rest: Sequence[str], walked: Way) -> Iterator[Way]:
+    """A number picks one item; any other name goes through all of them."""
+    picked = int(rest[0]) if rest[0].isascii() and rest[0].isdigit() else None
+    for index, item in enumerate(value):
+        if picked is None:
+            yield from _ways(item, rest, (*walked, index))
+        elif picked == index:
+            yield from _ways(item, rest[1:], (*walked, index))
 
 
 def _take_out(root: dict[str, object], way: Way, instead: object) -> object:
@@ -90,4 +94,4 @@ def _take_out(root: dict[str, object], way: Way, instead: object) -> object:
 
 
 def _copy(value: object) -> dict[str, object] | list[object]:
-    return list(value) if isinstance(value, list) else dict(value)  # type: ignore[call-overload,no-any-return]
+    return list(value) if isinstance(value, list) else dict(value)  # type: ignore[call-overload]

@@ -5,16 +5,18 @@ last request hook sees each request as it goes out, with what authentication and
 """
 
 import sys
+import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from heso.core.forms import BYTES
 from heso.integrations.describing import Settings
 from heso.integrations.exchange import Exchange
+from heso.integrations.layers import Layer, sending
 from heso.integrations.passage import (
     Passage,
     check_out,
@@ -23,6 +25,7 @@ from heso.integrations.passage import (
     is_answered,
     run_gated,
     run_gated_async,
+    unseen,
 )
 
 MODULES = ("httpx", "httpx2")
@@ -47,42 +50,58 @@ def seal(client: Any, settings: Settings) -> None:
     if isinstance(sealed, _SealedSend | _SealedSendAsync):
         sealed.settings = settings
     else:
-        client.send = (_SealedSendAsync if is_async else _SealedSend)(client.send, settings)
+        client.send = (_SealedSendAsync if is_async else _SealedSend)(_send_of(client), settings)
     ensure_hook(client, settings, is_async=is_async)
+
+
+def _send_of(client: Any) -> Callable[..., Any]:
+    """The client's own `send`. It does not hold the client: a client that is let go of closes its connections."""
+    if "send" in vars(client):  # another library's
+        return cast("Callable[..., Any]", client.send)
+    found = weakref.ref(client)
+    send = type(client).send
+
+    def call(request: Any, **options: Any) -> Any:
+        return send(found(), request, **options)
+
+    return call
 
 
 def is_sealed(client: object) -> bool:
     return isinstance(vars(client).get("send"), _SealedSend | _SealedSendAsync)
 
 
-def ensure_hook(client: Any, settings: Settings, *, is_async: bool) -> None:
-    """Our hook is the client's last one, so that nothing comes after it."""
+def ensure_hook(
+    client: Any, settings: Settings, *, is_async: bool, is_on: Callable[[], bool] = lambda: True
+) -> None:
+    """Our hook is the client's last one, so that nothing comes after it; with these settings."""
     hooks = client.event_hooks["request"]
-    if hooks and isinstance(hooks[-1], _Hook | _HookAsync) and len(_ours(hooks)) == 1:
+    last = hooks[-1] if hooks else None
+    if isinstance(last, _Hook | _HookAsync) and last.settings is settings:
         return
-    ours = _ours(hooks) or [_HookAsync(settings) if is_async else _Hook(settings)]
-    hooks[:] = [hook for hook in hooks if hook not in ours] + ours[:1]
-
-
-def _ours(hooks: list[object]) -> list[object]:
-    return [hook for hook in hooks if isinstance(hook, _Hook | _HookAsync)]
+    hooks[:] = [hook for hook in hooks if not isinstance(hook, _Hook | _HookAsync)]
+    hooks.append((_HookAsync if is_async else _Hook)(settings, is_on))
 
 
 class _Hook:
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, is_on: Callable[[], bool]) -> None:
+        self.settings, self.is_on = settings, is_on
 
     def __call__(self, request: Any) -> None:
+        if not self.is_on():
+            return
         _put_changed(request)
         body = request.read() if _is_whole(self.settings, request) else None
         check_out(_exchange(request, body), self.settings)
 
 
 class _HookAsync:
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, is_on: Callable[[], bool]) -> None:
+        self.settings, self.is_on = settings, is_on
 
     async def __call__(self, request: Any) -> None:
+        if not self.is_on():
+            return
         _put_changed(request)
         body = await request.aread() if _is_whole(self.settings, request) else None
         await check_out_async(_exchange(request, body), self.settings)
@@ -96,8 +115,12 @@ class _SealedSend:
         passage = current_passage()
         if is_answered(passage):
             return _answer(request, passage)
-        send = partial(self.original, request, **options)
-        return send() if passage is not None else run_gated(send, self.settings, _unseen)
+        send = partial(self._send, request, options)
+        return send() if passage is not None else run_gated(send, self.settings, unseen)
+
+    def _send(self, request: Any, options: dict[str, Any]) -> Any:
+        with sending(Layer.FRONT):
+            return self.original(request, **options)
 
 
 class _SealedSendAsync:
@@ -108,10 +131,14 @@ class _SealedSendAsync:
         passage = current_passage()
         if is_answered(passage):
             return _answer(request, passage)
-        send = partial(self.original, request, **options)
+        send = partial(self._send, request, options)
         if passage is not None:
             return await send()
-        return await run_gated_async(send, self.settings, _unseen)
+        return await run_gated_async(send, self.settings, unseen)
+
+    async def _send(self, request: Any, options: dict[str, Any]) -> Any:
+        with sending(Layer.FRONT):
+            return await self.original(request, **options)
 
 
 def kept_answer(response: Any) -> object:
@@ -183,7 +210,3 @@ def _url_of(request: Any) -> str:
     place = f"[{host}]" if ":" in host else host
     port = "" if url.port is None else f":{url.port}"
     return f"{url.scheme}://{place}{port}{url.raw_path.decode('ascii')}"
-
-
-def _unseen(_: object) -> None:
-    """Nobody asked for this request's outcome."""

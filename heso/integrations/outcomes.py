@@ -6,6 +6,7 @@ this process observed, and proves no more than that.
 
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -116,10 +117,8 @@ class Outcomes:
         if raw is not None or hasattr(result, "is_stream_consumed"):
             response = result if raw is None else raw
             if getattr(response, "is_closed", False):
-                try:
+                with suppress(ValueError):
                     self._read(orjson.loads(response.content))
-                except ValueError:
-                    pass
             return
         self._read(result)
 

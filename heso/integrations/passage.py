@@ -26,6 +26,7 @@ from heso.async_gate.stages import AlreadyAsked
 from heso.core.errors import HesoError, Malformed
 from heso.integrations.describing import Described, Settings, describe, is_same
 from heso.integrations.exchange import Exchange
+from heso.integrations.rewriting import exchange_of
 from heso.policy.model import RequireApproval
 
 T = TypeVar("T")
@@ -43,6 +44,8 @@ class Passage:
     """What it is answered with instead of being sent."""
     changed: Exchange | None = None
     """What is sent in its place: an approver changed it."""
+    is_carried: bool = False
+    """Whether the next call takes this passage instead of one of its own."""
 
 
 class Refused(BaseException):
@@ -74,7 +77,7 @@ def run_gated(send: Callable[[], T], settings: Settings, seen: Callable[[Permit]
 
     Raises `BlockedError`, `SuspendedError`, `GateError` and what else became of it; then nothing was sent.
     """
-    outcome = _tried(partial(_inside, send, Passage(settings), seen))
+    outcome = _tried(partial(_inside, send, _new_passage(settings), seen))
     if not isinstance(outcome, Asked):
         return outcome
     again = _Again(outcome)
@@ -83,14 +86,14 @@ def run_gated(send: Callable[[], T], settings: Settings, seen: Callable[[Permit]
     told = recall_inline(gate, outcome.asked, caller)
     if again.ran:
         return cast("T", told)
-    return _raised(_tried(partial(_inside, send, again.answered(settings, told), _unseen)))
+    return _raised(_tried(partial(_inside, send, again.answered(settings, told), unseen)))
 
 
 async def run_gated_async(
     send: Callable[[], Awaitable[T]], settings: Settings, seen: Callable[[Permit], None]
 ) -> T:
     """`run_gated` for an asynchronous client."""
-    outcome = await _tried_async(partial(_inside_async, send, Passage(settings), seen))
+    outcome = await _tried_async(partial(_inside_async, send, _new_passage(settings), seen))
     if not isinstance(outcome, Asked):
         return outcome
     again = _Again(outcome)
@@ -100,7 +103,7 @@ async def run_gated_async(
     if again.ran:
         return cast("T", told)
     passage = again.answered(settings, told)
-    return _raised(await _tried_async(partial(_inside_async, send, passage, _unseen)))
+    return _raised(await _tried_async(partial(_inside_async, send, passage, unseen)))
 
 
 def check_out(exchange: Exchange, settings: Settings) -> None:
@@ -112,6 +115,9 @@ def check_out(exchange: Exchange, settings: Settings) -> None:
     try:
         gate = _gate(used.name)
         described = _described(gate, exchange, used)
+    except HesoError as error:
+        _hand_out(passage, Refused(error))
+    try:
         permit = gate.admit_inline(described.call)
     except AlreadyAsked as asked:
         _hand_out(passage, Asked(asked, exchange, described))
@@ -129,6 +135,9 @@ async def check_out_async(exchange: Exchange, settings: Settings) -> None:
     try:
         gate = _gate(used.name)
         described = _described(gate, exchange, used)
+    except HesoError as error:
+        _hand_out(passage, Refused(error))
+    try:
         permit = await gate.admit(described.call)
     except AlreadyAsked as asked:
         _hand_out(passage, Asked(asked, exchange, described))
@@ -149,7 +158,7 @@ def admitted_already(
     """What is sent inside was approved as this, and goes out as this or passes the gate itself. `puts_body`: whatever
     body it has is replaced by this one."""
     changed = exchange if puts_body else None
-    token = _passage.set(Passage(settings, [exchange], changed=changed))
+    token = _passage.set(Passage(settings, [exchange], changed=changed, is_carried=True))
     try:
         yield
     finally:
@@ -167,7 +176,7 @@ class _Again:
         def run(**changed: object) -> T:
             self.ran = True
             passage = self._passage(settings, changed)
-            return _raised(_tried(partial(_inside, send, passage, _unseen)))
+            return _raised(_tried(partial(_inside, send, passage, unseen)))
 
         return run
 
@@ -177,7 +186,7 @@ class _Again:
         async def run(**changed: object) -> T:
             self.ran = True
             passage = self._passage(settings, changed)
-            return _raised(await _tried_async(partial(_inside_async, send, passage, _unseen)))
+            return _raised(await _tried_async(partial(_inside_async, send, passage, unseen)))
 
         return run
 
@@ -191,10 +200,13 @@ class _Again:
     def _passage(self, settings: Settings, changed: dict[str, object]) -> Passage:
         if not changed:
             return Passage(settings, [self.asked.exchange])
-        from heso.integrations.reissuing import exchange_of  # noqa: PLC0415  # only a changed action needs it
-
         made = exchange_of(changed, self.asked.exchange.headers)
         return Passage(settings, [made], changed=made)
+
+
+def _new_passage(settings: Settings) -> Passage:
+    current = _passage.get()
+    return current if current is not None and current.is_carried else Passage(settings)
 
 
 def _inside(send: Callable[[], T], passage: Passage, seen: Callable[[Permit], None]) -> T:
@@ -252,8 +264,8 @@ def _raised(outcome: T | Asked) -> T:
     return outcome
 
 
-def _unseen(_: Permit) -> None:
-    """An approved call's outcome is recorded with its claim."""
+def unseen(_: Permit) -> None:
+    """For whoever records no outcome, and for an approved call, whose outcome is recorded with its claim."""
 
 
 def _gate(name: str) -> Gate:

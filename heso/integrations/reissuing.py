@@ -4,34 +4,26 @@ A receipt holds no credentials, so whoever resumes has to say which client sends
 
     heso.register_client("openai", lambda: OpenAI())
 
-Rule 1: what goes out is the approved request, read back from it and compared with it, or nothing.
-Rule 2: values that the receipt shows by their hashes are read from the project's own folder and hashed again.
+Rule: what goes out is the approved request, read back from the checkpoint and compared with it, or nothing.
 """
 
 from collections.abc import Callable, Mapping
 from inspect import iscoroutinefunction, signature
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 from anyio import to_thread
 
-from heso.async_gate.door import installed_gate
 from heso.async_gate.errors import GateError
 from heso.async_gate.registry import RegisteredTool, register_tool
-from heso.core.encoding import Digest
-from heso.core.errors import Malformed
 from heso.integrations.clients import settings_of, wrap
-from heso.integrations.describing import HTTP, REQUEST_VERSION
+from heso.integrations.describing import REQUEST_VERSION
 from heso.integrations.exchange import Exchange
-from heso.integrations.hiding import put_back
 from heso.integrations.httpx_door import find_httpx, kept_answer
-from heso.integrations.multipart import Part
 from heso.integrations.passage import admitted_already
-from heso.integrations.payloads import restore_payloads
+from heso.integrations.rewriting import exchange_of, http_of
 
 _METHODS = ("get", "post", "put", "patch", "delete")
-_BOUNDARY = "heso-7b1f0c52a9d84e6fb3c6d0e8a4517f29"
 
 
 def register_client(name: str, factory: Callable[[], Any]) -> None:
@@ -54,25 +46,6 @@ def register_client(name: str, factory: Callable[[], Any]) -> None:
             signature=signature(send_again),
             target_host=_host_of,
         )
-    )
-
-
-def exchange_of(fields: Mapping[str, object], headers: Mapping[str, str]) -> Exchange:
-    """The request that these fields describe. `headers` are those that no receipt shows. Raises `GateError`."""
-    http = _http_of(fields)
-    try:
-        body, content_type = _body_of(fields, http)
-    except Malformed as error:
-        why = f"its body cannot be made again: {error}"
-        raise GateError("the request", why, "send it where it was asked for") from error
-    query = str(http["query"])
-    url = f"{http['origin']}{http['path']}" + (f"?{query}" if query else "")
-    added = cast("dict[str, str]", http.get("headers", {}))
-    return Exchange(
-        method=str(http["method"]),
-        url=url,
-        headers={**headers, **added, "content-type": content_type},
-        body=body,
     )
 
 
@@ -110,50 +83,4 @@ def _options_of(client: Any, exchange: Exchange) -> dict[str, Any]:
 
 
 def _host_of(fields: Mapping[str, Any]) -> str | None:
-    return urlsplit(str(_http_of(fields)["origin"])).hostname
-
-
-def _http_of(fields: Mapping[str, object]) -> dict[str, object]:
-    http = fields.get(HTTP)
-    if not isinstance(http, dict):
-        raise GateError("the request", "it does not say what it was", "ask again")
-    return http
-
-
-def _body_of(fields: Mapping[str, object], http: Mapping[str, object]) -> tuple[bytes, str]:
-    kind = str(http["media_type"])
-    if not kind:
-        return b"", ""
-    named = {name: value for name, value in fields.items() if name != HTTP}
-    moved = cast("dict[str, object]", http.get("hidden", {}))
-    restored = restore_payloads(put_back(named, moved), _find_payload)
-    if kind == "multipart/form-data":
-        return _write_parts(cast("dict[str, object]", restored)), f"{kind}; boundary={_BOUNDARY}"
-    if "body" in http:
-        restored = restore_payloads(http["body"], _find_payload)
-        if isinstance(restored, Part):
-            return restored.content, kind
-    return orjson.dumps(restored), kind
-
-
-def _find_payload(name: Digest) -> bytes | None:
-    gate = installed_gate()
-    return None if gate is None else gate.reveals.find(name)
-
-
-def _write_parts(fields: Mapping[str, object]) -> bytes:
-    lines: list[bytes] = []
-    for name, value in fields.items():
-        for item in value if isinstance(value, list) else [value]:
-            part = item if isinstance(item, Part) else Part("", str(item).encode())
-            where = f'form-data; name="{name}"'
-            if part.filename is not None:
-                where += f'; filename="{part.filename}"'
-            if _BOUNDARY.encode() in part.content:
-                raise Malformed("multipart body", "holds the boundary")
-            lines += [f"--{_BOUNDARY}".encode(), f"Content-Disposition: {where}".encode()]
-            if part.media_type:
-                lines.append(f"Content-Type: {part.media_type}".encode())
-            lines += [b"", part.content]
-    lines += [f"--{_BOUNDARY}--".encode(), b""]
-    return b"\r\n".join(lines)
+    return urlsplit(str(http_of(fields)["origin"])).hostname

@@ -13,12 +13,14 @@ from typing import Any
 
 from heso.integrations.describing import Settings
 from heso.integrations.exchange import Exchange
+from heso.integrations.layers import Layer, refuse_answered, sending
 from heso.integrations.passage import (
     check_out,
     check_out_async,
     current_passage,
     run_gated,
     run_gated_async,
+    unseen,
 )
 
 _PACKAGE = "websockets"
@@ -52,7 +54,7 @@ def gate_all_websockets(settings: Settings | None) -> None:
 
 
 def is_patched() -> bool:
-    module = sys.modules.get(f"{_PACKAGE}.sync.client")
+    module: Any = sys.modules.get(f"{_PACKAGE}.sync.client")
     return module is not None and hasattr(module.connect, _GATED)
 
 
@@ -73,12 +75,10 @@ def _hosts_of(client: Any) -> set[str]:
 def _patch() -> None:
     if is_patched() or find_spec(_PACKAGE) is None:
         return
-    sync, later = (
-        importlib.import_module(f"{_PACKAGE}.{name}.client") for name in ("sync", "asyncio")
-    )
+    sync: Any = importlib.import_module(f"{_PACKAGE}.sync.client")
+    later: Any = importlib.import_module(f"{_PACKAGE}.asyncio.client")
     sync.connect = _gated_connect(sync.connect)
     sync.ClientConnection.handshake = _gated_handshake(sync.ClientConnection.handshake)
-    later.connect.__await_impl__ = _gated_await(later.connect.__await_impl__)
     later.connect.create_connection = _gated_create(later.connect.create_connection)
 
 
@@ -102,47 +102,42 @@ def _gated_handshake(original: Callable[..., Any]) -> Callable[..., Any]:
     return handshake
 
 
-def _gated_await(original: Callable[..., Any]) -> Callable[..., Any]:
-    async def await_impl(self: Any) -> Any:
-        settings = _find(_exchange(self.uri).host)
-        if settings is None:
-            return await original(self)
-        return await run_gated_async(partial(original, self), settings, _unseen)
-
-    return await_impl
-
-
 def _gated_create(original: Callable[..., Any]) -> Callable[..., Any]:
     async def create_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
         exchange = _exchange(self.uri)
-        settings = _find(exchange.host)
-        if settings is not None or current_passage() is not None:
-            await check_out_async(exchange, settings or _passing())
-        return await original(self, *args, **kwargs)
+        passage = current_passage()
+        settings = _find(exchange.host) if passage is None else passage.settings
+        if settings is None:
+            return await original(self, *args, **kwargs)
+
+        async def connect() -> Any:
+            refuse_answered(settings)
+            await check_out_async(exchange, settings)
+            with sending(Layer.FRONT):
+                return await original(self, *args, **kwargs)
+
+        return (
+            await connect()
+            if passage is not None
+            else await run_gated_async(connect, settings, unseen)
+        )
 
     return create_connection
 
 
 def _pass(exchange: Exchange, connect: Callable[[], Any]) -> Any:
-    if current_passage() is not None:
-        check_out(exchange, _passing())
-        return connect()
-    settings = _find(exchange.host)
+    passage = current_passage()
+    settings = _find(exchange.host) if passage is None else passage.settings
     if settings is None:
         return connect()
 
     def send() -> Any:
+        refuse_answered(settings)
         check_out(exchange, settings)
-        return connect()
+        with sending(Layer.FRONT):
+            return connect()
 
-    return run_gated(send, settings, _unseen)
-
-
-def _passing() -> Settings:
-    passage = current_passage()
-    if passage is None:
-        raise LookupError("there is no passage")
-    return passage.settings
+    return send() if passage is not None else run_gated(send, settings, unseen)
 
 
 def _exchange(uri: str) -> Exchange:
@@ -156,7 +151,3 @@ def _exchange_of_parts(uri: Any) -> Exchange:
     host = f"[{uri.host}]" if ":" in uri.host else uri.host
     port = "" if uri.port == (443 if uri.secure else 80) else f":{uri.port}"
     return Exchange("GET", f"{scheme}://{host}{port}{uri.resource_name}")
-
-
-def _unseen(_: object) -> None:
-    """Nobody asks for a connection's outcome."""

@@ -117,7 +117,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(said.body)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):  # http.server looks a method up by its verb
+            return self.answer
+        raise AttributeError(name)
 
     def _read_body(self, headers: Mapping[str, str]) -> bytes:
         if "chunked" not in headers.get("transfer-encoding", ""):

@@ -22,6 +22,7 @@ from heso.core.encoding import format_base64
 from heso.core.receipt import Signs
 from heso.core.visible import visible
 from heso.ports import Clock, Notice, Notifier, NotNotified
+from heso.transports.own import own_request
 
 WEBHOOK_DOMAIN = b"heso-webhook/v1\0"
 _TIMEOUT_SECONDS = 10.0
@@ -101,12 +102,13 @@ class WebhookNotifier:
             async with httpx.AsyncClient(
                 timeout=_TIMEOUT_SECONDS, follow_redirects=False, trust_env=False
             ) as client:
-                answer = await client.post(
-                    url.copy_with(host=address),
-                    content=body,
-                    headers=headers,
-                    extensions={"sni_hostname": url.host},
-                )
+                with own_request():
+                    answer = await client.post(
+                        url.copy_with(host=address),
+                        content=body,
+                        headers=headers,
+                        extensions={"sni_hostname": url.host},
+                    )
         except httpx.HTTPError as error:
             raise NotNotified(url.host, type(error).__name__) from error
         if not answer.is_success:

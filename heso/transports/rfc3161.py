@@ -11,6 +11,7 @@ from heso.core.encoding import Digest
 from heso.core.time_anchor import AnchorRefused, imprint_of
 from heso.core.timestamps import MAX_TOKEN_BYTES, TimeRoots, check_reply, decode_reply
 from heso.ports import NoTimestamp
+from heso.transports.own import own_request
 
 _QUERY = "application/timestamp-query"
 _REPLY = "application/timestamp-reply"
@@ -55,10 +56,11 @@ class HttpTimeAuthority:
 
     async def _ask(self, query: bytes) -> bytes:
         try:
-            if self._client is not None:
-                return await self._post(self._client, query)
-            async with httpx.AsyncClient(follow_redirects=False) as client:
-                return await self._post(client, query)
+            with own_request():
+                if self._client is not None:
+                    return await self._post(self._client, query)
+                async with httpx.AsyncClient(follow_redirects=False) as client:
+                    return await self._post(client, query)
         except httpx.HTTPError as error:
             why = f"it did not answer ({type(error).__name__})"
             raise NoTimestamp(self.name, why, "check the network, and try again") from None

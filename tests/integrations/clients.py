@@ -108,7 +108,12 @@ def _run(make: Callable[[], Any], kind: Kind) -> Any:
         async with asyncio.timeout(PATIENCE_SECONDS):  # some leaves poll for ever
             return await exhaust_async(make())
 
-    return _loop().run(run(), context=contextvars.copy_context())
+    return in_loop(run())
+
+
+def in_loop(coroutine: Any) -> Any:
+    """Run it in the one loop of these tests, with what is going on here."""
+    return _loop().run(coroutine, context=contextvars.copy_context())
 
 
 @functools.cache

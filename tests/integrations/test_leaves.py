@@ -1,6 +1,7 @@
 """Every leaf that an SDK has, found by walking it, under every decision: nothing gets past, and what may pass is as ever."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -48,7 +49,8 @@ def test_nothing_is_sent_that_policy_holds_and_what_it_allows_is_sent_as_ever(
         act_for(office, "agent")
         let_through = follow(gated, leaf, form, server, kind)
         if isinstance(let_through.error, heso.SuspendedError):
-            let_through = approved(office, let_through, gated, leaf, form, server, kind)
+            again = functools.partial(follow, gated, leaf, form, server, kind)
+            let_through = approved(office, let_through, again)
         assert (let_through.words, let_through.sent) == (as_ever.words, as_ever.sent)
     assert not any(SECRET in receipt for receipt in office.everything())
 
@@ -58,13 +60,11 @@ def act_for(office: Shop, account: str) -> None:
     office.start(project=Step("shop", account, None))
 
 
-def approved(
-    office: Shop, held: Told, gated: object, leaf: Leaf, form: str, server: ModelServer, kind: Kind
-) -> Told:
+def approved(office: Shop, held: Told, again: Callable[[], Told]) -> Told:
     """What deletes is asked about whatever a rule says; a person says yes, and it is called again."""
     while isinstance(held.error, heso.SuspendedError):
         assert held.sent == () or held.sent[-1][0] != "DELETE"
         office.clock.advance(1)
         office.vote(held.error.action_hash, ADA)
-        held = follow(gated, leaf, form, server, kind)
+        held = again()
     return held

@@ -34,7 +34,7 @@ def walk(client: Any) -> list[Leaf]:
 
 def _walk(owner: Any, path: tuple[str, ...], package: str) -> Iterator[Leaf]:
     for name in dir(type(owner)):
-        if name.startswith("_") or name.startswith("with_"):
+        if name.startswith(("_", "with_")):
             continue
         found = inspect.getattr_static(type(owner), name)
         if path and inspect.isfunction(found):
@@ -77,14 +77,24 @@ def call(owner: Any, name: str, **given: Any) -> Any:
     except TypeError as error:
         if "Missing required arguments" not in str(error):
             raise
-    for parameter in signature.parameters.values():  # which of them is not in the signature: all of them
+    for (
+        parameter
+    ) in signature.parameters.values():  # which of them is not in the signature: all of them
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in UNUSUAL:
             arguments.setdefault(parameter.name, made_up(parameter, method))
     return method(*positional, **arguments)
 
 
 UNUSUAL = ("stream", "extra_headers", "extra_query", "extra_body", "timeout")
-DEMANDED_ANYWAY = ("model", "messages", "input", "max_tokens", "prompt", "response_format", "text_format")
+DEMANDED_ANYWAY = (
+    "model",
+    "messages",
+    "input",
+    "max_tokens",
+    "prompt",
+    "response_format",
+    "text_format",
+)
 """Optional in a signature with overloads, and not in any overload."""
 
 
@@ -175,16 +185,20 @@ async def exhaust_async(result: Any) -> Any:
         await result.until_done()
         return result
     if isinstance(result, collections.abc.AsyncIterator) or hasattr(result, "_iterator"):
-        left = MOST_ITEMS
-        async for _item in result:
-            left -= 1
-            if not left:
-                break
-        if hasattr(result, "aclose"):
-            await result.aclose()
+        await _take_some(result)
     elif hasattr(result, "aread") or hasattr(result, "iter_bytes"):
         read = getattr(result, "aread", None) or result.read
         told = read()
         if inspect.isawaitable(told):
             await told
     return result
+
+
+async def _take_some(items: Any) -> None:
+    left = MOST_ITEMS
+    async for _item in items:
+        left -= 1
+        if not left:
+            break
+    if hasattr(items, "aclose"):
+        await items.aclose()

@@ -1,0 +1,1 @@
+"""Gating HTTP itself: what leaves through Python's HTTP libraries, whoever calls them."""
