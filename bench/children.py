@@ -106,6 +106,10 @@ class Scratch:
         """Start heso on a project."""
         return self._start("ours", project, warm_up, session=session)
 
+    def model_calls(self, project: Path, session: str, *warm_up: str) -> Child:
+        """Start clients of a model; of heso's project when the session is `wrapped`."""
+        return self._start("model_calls", project, warm_up, session=session)
+
     def wheel(self, project: Path, *warm_up: str) -> Child:
         """Start the peer on a project."""
         return self._start("wheel", project, warm_up)

@@ -30,6 +30,7 @@ ALLOW = dedent("""\
     scope = "*"
     decision = "allow"
     """)
+ALLOW_MODELS = ALLOW.replace("tool_call", "llm_call")
 OTHER_VERBS = ("llm_call", "http_request", "payment", "data_export", "account_change", "delete")
 
 

@@ -20,6 +20,7 @@ TICKER = "ticker 0.4"
 THREADS = "threads 8 100"
 BESIDE = "beside 15"
 PROVE, PROOFS = "prove 20000", "proofs 20000"
+MODEL_CALLS, MODEL_CALLS_LATER = "seq 100", "aseq 100"
 SUSPEND, CLAIM = "suspend 10000", "claim 10000"
 # The peer's log grows while it is measured, so the short-log questions are short.
 WHEEL_DEFAULT, WHEEL_RAW, WHEEL_LONG = "seq 5", "seq 10", "seq 6"
@@ -71,6 +72,7 @@ def all_rows(receipts: Path, chain: Path, *, slow_disk: bool) -> list[Row]:
         *_verifying(receipts, chain),
         *_proving(),
         *_waiting(),
+        *_model_calls(),
         *_starting(),
         *_shown(),
     ]
@@ -181,6 +183,15 @@ def _waiting() -> Iterable[Row]:
     yield Row(
         "inbox", "a page of the inbox with 100,000 waiting / 5 ms", page, one, at_most(1, 0.5)
     )
+
+
+def _model_calls() -> Iterable[Row]:
+    """Shown without a bar: the client's own work is most of either side, and how fast a provider answers is its affair."""
+    sides = ("wrapped client", "bare client")
+    for kind, calls in (("sync", MODEL_CALLS), ("await", MODEL_CALLS_LATER)):
+        time, cpu = (calls, "median_us"), (calls, "cpu_us")
+        yield _row(f"model-{kind}", f"{kind} model call, wrapped / unwrapped", sides, time)
+        yield _row(f"model-{kind}-cpu", f"CPU of {kind} model call, the same", sides, cpu)
 
 
 def _starting() -> Iterable[Row]:

@@ -19,6 +19,7 @@ from bench.child import Answer
 from bench.children import Child, Scratch
 from bench.projects import (
     ALLOW,
+    ALLOW_MODELS,
     STORE,
     WHEEL_ENVIRONMENT,
     our_environment,
@@ -205,6 +206,11 @@ def _floor_pair(scratch: Scratch) -> Askable:
     return Pair(first, second)
 
 
+def _model_calls(session: str, scratch: Scratch) -> Askable:
+    project = our_project(scratch.new_path(), ALLOW_MODELS)
+    return scratch.model_calls(project, session, "seq 100", "aseq 100")
+
+
 def _wheel(raw_key: bool, receipts: int, scratch: Scratch) -> Askable:
     pristine = _grown_wheel(receipts, scratch) if receipts else scratch.new_path()
     if not receipts:
@@ -249,6 +255,8 @@ MAKERS: Mapping[str, Callable[[Scratch], Askable]] = {
     "ours idle": partial(_ours_waiting, 0),
     "ours fresh": partial(Fresh, partial(_ours, (SHORT_WARM_UP,), ALLOW)),
     "floor fresh": partial(Fresh, _floor_small),
+    "wrapped client": partial(_model_calls, "wrapped"),
+    "bare client": partial(_model_calls, "bare"),
     "constant 5": partial(Constant, 5.0),
     "growing": Growing,
     "cold": ColdStarts,

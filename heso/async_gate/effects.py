@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from heso.taxonomy.facts import Signal
 
 _FLOORED = frozenset({Verb.PAYMENT, Verb.DELETE, Verb.ACCOUNT_CHANGE, Verb.DATA_EXPORT})
+_LONGEST_REMEMBERED = 256
 _SAY_NOTHING = frozenset({Verb.TOOL_CALL, Verb.HTTP_REQUEST})
 
 
@@ -32,7 +33,9 @@ class Effect:
 def classify_call(action: Action, signal: "Signal | None" = None) -> Action:
     """The action under the verb that its effect amounts to, with its classification."""
     if signal is not None:
-        effect = _find_effect(action.verb, action.target_host, signal)
+        is_short = len(signal.path or "") + len(signal.fs_path or "") < _LONGEST_REMEMBERED
+        find = _find_seen_effect if is_short else _find_effect
+        effect = find(action.verb, action.target_host, signal)
     elif action.target_host is None and action.verb in _SAY_NOTHING:
         return action  # no fact is known of it
     else:
@@ -40,6 +43,11 @@ def classify_call(action: Action, signal: "Signal | None" = None) -> Action:
     if effect.ert is None and effect.verb is action.verb:
         return action
     return replace(action, verb=effect.verb, ert=effect.ert)
+
+
+@lru_cache(maxsize=4096)
+def _find_seen_effect(verb: Verb, target_host: str | None, signal: "Signal") -> Effect:
+    return _find_effect(verb, target_host, signal)
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ import platform
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import orjson
 
 from heso.cli.arguments import add_project
 from heso.cli.output import answer, paint, with_progress
+from heso.cli.tools import add_module, load_modules
 from heso.core.audit import verify_audit_chain
 from heso.core.encoding import PublicKey
 from heso.core.errors import HesoError
@@ -52,12 +53,15 @@ class Finding:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_module(parser)
     add_project(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.module:
+        load_modules(options)
     worst = 0
-    for finding in _examine(options.project):
+    for finding in (*_examine(options.project), *_ways_out(options.module)):
         answer(f"{paint(f'{finding.level:<4}', _COLOURS[finding.level])}  {visible(finding.says)}")
         if finding.next_step:
             answer(f"      {visible(finding.next_step)}")
@@ -79,6 +83,25 @@ def _examine(project: str | None) -> Iterator[Finding]:
     yield from _folder(settings)
     yield from _ledger(settings)
     yield from _receipts(settings)
+
+
+def _ways_out(modules: Sequence[str]) -> Iterator[Finding]:
+    """What leaves the process past the gate, as far as the modules that were given show it."""
+    from heso.integrations.self_check import self_check  # noqa: PLC0415  # the other examinations do without
+
+    found = self_check()
+    for name, kind in found.keys:
+        yield Finding(
+            "warn",
+            f"{name} in the environment holds {kind}",
+            "an agent that can read it needs no gate: give it to the process that needs it alone",
+        )
+    if not modules:
+        yield Finding("ok", "clients are looked at where they are made: heso doctor --module NAME")
+        return
+    yield from (Finding("ok", f"passes the gate: {line}") for line in found.gated)
+    yield from (Finding("warn", f"past the gate: {line}") for line in found.open)
+    yield from (Finding("ok", f"beyond any gate: {line}") for line in found.beyond)
 
 
 def _sqlite() -> Finding:

@@ -28,7 +28,8 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 def register_client(name: str, factory: Callable[[], Any]) -> None:
     """Say which client sends the requests of `name` that people approved: `heso.resume` and `heso worker` call `factory`
-    for each. `name` is the wrapped client's, `openai` or `anthropic` unless it was given another.
+    for each, and close the client that it made when it has sent. `name` is the wrapped client's, `openai` or `anthropic`
+    unless it was given another.
 
     What is sent this way is resumed as its answer's JSON value, as text for a stream, as bytes for anything else. The
     newest factory of a name counts. The client may be sync or async; it is wrapped if it is not.
@@ -61,12 +62,21 @@ async def _send_again(name: str, client: Any, fields: dict[str, object]) -> Any:
     is_multipart = exchange.media_type == "multipart/form-data"  # no client takes one ready-made
     with admitted_already(exchange, settings, puts_body=is_multipart):
         if iscoroutinefunction(send):
-            response = await send(exchange.url, **options)
-            await response.aread()
+            async with client:
+                response = await send(exchange.url, **options)
+                await response.aread()
         else:
-            response = await to_thread.run_sync(lambda: send(exchange.url, **options))
-            response.read()
+            response = await to_thread.run_sync(
+                lambda: _send_inline(client, send, exchange, options)
+            )
     return kept_answer(response)
+
+
+def _send_inline(client: Any, send: Any, exchange: Exchange, options: dict[str, Any]) -> Any:
+    with client:
+        response = send(exchange.url, **options)
+        response.read()
+    return response
 
 
 def _options_of(client: Any, exchange: Exchange) -> dict[str, Any]:

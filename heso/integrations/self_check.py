@@ -65,7 +65,9 @@ def self_check() -> SelfCheck:
     gated: list[str] = []
     left: list[str] = []
     if installed_gate() is None:
-        left.append("there is no gate: every gated call is refused until heso.init()")
+        gated.append(
+            "nothing yet: there is no gate, so every gated call is refused until heso.init()"
+        )
     _check_clients(gated, left)
     _check_libraries(gated, left)
     if is_process_sealed():
@@ -76,8 +78,11 @@ def self_check() -> SelfCheck:
         left.append(
             "raw sockets, transports used without a client, and programs: heso.gate_http(seal=True)"
         )
-    loaded = {C_STACKS[name] for name in C_STACKS if name in sys.modules}
-    beyond = [f"{what}, which is loaded here" for what in sorted(loaded)]
+    beyond = [
+        f"what C code does by itself: {name} is loaded ({what})"
+        for name, what in C_STACKS.items()
+        if name in sys.modules
+    ]
     beyond.append("tools that a provider runs itself: gate the `tools` of the model call")
     return SelfCheck(
         tuple(gated), tuple(left), tuple(beyond), tuple(find_standing_keys(os.environ))

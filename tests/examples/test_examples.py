@@ -54,6 +54,26 @@ export_customers is approved
 exported: 1204
 check it: heso verify --chain --project (?P<root>\S+)
 """,
+    "08_openai": r"""It is sunny\.
+not sent: openai is blocked by rule 'no-other-models': When any agent calls a model, then block it\.
+not sent yet: waits for a person \(rule 'no-big-answers'\)
+It is sunny\.
+sent: 2 of 4
+receipts: heso log --project (?P<root>\S+)
+""",
+    "09_anthropic": r"""It is sunny\.
+waits for a person; sent so far: 1
+approved and sent: It is sunny\.
+sent: 2
+check it: heso verify --chain --project (?P<root>\S+)
+""",
+    "10_agent_with_tools": r"""look_up: o-18: paid 400 dollars, arrived broken
+refund: refused: refund is blocked by rule 'refunds': When any agent pays, then block it\.
+refund: refunded \$50 for o-18
+visit: refused: http is blocked by rule 'nothing-else-leaves': When any agent makes an HTTP request, then block it\.
+The customer has their money\.
+receipts: heso log --project (?P<root>\S+)
+""",
 }
 
 
