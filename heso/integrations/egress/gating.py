@@ -30,6 +30,8 @@ LIBRARIES: Mapping[str, Gating] = {
 }
 """How each library is gated, by its module's name."""
 
+_STARTS_PROGRAMS = ("httpcore", "httpcore2")
+"""Loaded at a client's first request, they load trio if it is there, which asks a program where a library lies."""
 _patches = Patches()
 _gated: list[str] = []
 
@@ -69,6 +71,9 @@ def gate_http(
         gate_all_websockets(settings)
         _gated.append("websockets")
     if seal:
+        for beneath in _STARTS_PROGRAMS:
+            if _is_installed(beneath):
+                importlib.import_module(beneath)
         seal_sockets(allow)
     return list(_gated)
 
