@@ -6,8 +6,9 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+BACK   := .venv-sdks
 
-.PHONY: help demo test check lint types floors bench kill format clean
+.PHONY: help demo test sdks check lint types floors bench kill format clean
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -18,6 +19,10 @@ demo: $(READY) ## set everything up and watch the gate at work
 
 test: $(READY) ## set everything up and run every test
 	@$(BIN)/python -m pytest -q -n auto --dist loadgroup
+
+sdks: $(BACK)/.ready ## every test of wrapped clients, on the major versions before the newest
+	@$(BACK)/bin/python -m pytest -q -n auto --dist loadgroup $(addprefix tests/integrations/test_,$(addsuffix .py,\
+	  leaves wrapping outcomes instrument websockets))
 
 check: $(READY) lint types floors ## lint, types, floors, and every test with its coverage
 	@$(BIN)/python -m pytest -q -n auto --dist loadgroup --cov --cov-report=term:skip-covered
@@ -43,7 +48,13 @@ format: $(READY) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 
 clean: ## remove the environment and every cache
-	rm -rf $(VENV) bench/.envs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(BACK) bench/.envs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+
+$(BACK)/.ready: $(READY)
+	@$(BIN)/python -m venv $(BACK)
+	@$(BACK)/bin/python -m pip install --quiet --disable-pip-version-check -e . 'openai[realtime]<3' 'anthropic<2' \
+	  pytest pytest-asyncio pytest-xdist
+	@touch $@
 
 $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: sudo apt-get install python3" >&2; exit 1; }

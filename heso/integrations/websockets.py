@@ -1,7 +1,7 @@
 """WebSockets of the `websockets` package: each connection is checked out before it is opened, redirects included.
 
 They bypass the HTTP client, so wrapping a client that may open some puts a door here too. Only connections that somebody
-here answers for pass the gate: those to the host of a gated client, and all of them under `heso.gate_http()`.
+here answers for pass the gate: those to the place of a gated client, and all of them under `heso.gate_http()`.
 """
 
 import importlib
@@ -32,11 +32,11 @@ _finders: dict[str, _Find] = {}
 def gate_websockets(
     clients: Callable[[], Iterable[Any]], settings_of: Callable[[object], Settings | None]
 ) -> None:
-    """Gate connections to the hosts of these clients."""
+    """Gate connections to where those of these clients lead that open any."""
 
-    def find(host: str) -> Settings | None:
+    def find(place: str) -> Settings | None:
         for client in clients():
-            if host in _hosts_of(client):
+            if place in _places_of(client):
                 return settings_of(client)
         return None
 
@@ -49,7 +49,7 @@ def gate_all_websockets(settings: Settings | None) -> None:
     if settings is None:
         _finders.pop("all", None)
         return
-    _finders["all"] = lambda _host: settings
+    _finders["all"] = lambda _place: settings
     _patch()
 
 
@@ -58,18 +58,28 @@ def is_patched() -> bool:
     return module is not None and hasattr(module.connect, _GATED)
 
 
-def _find(host: str) -> Settings | None:
+def _find(place: str) -> Settings | None:
     for name in ("clients", "all"):
         finder = _finders.get(name)
-        found = None if finder is None else finder(host)
+        found = None if finder is None else finder(place)
         if found is not None:
             return found
     return None
 
 
-def _hosts_of(client: Any) -> set[str]:
-    urls = [getattr(client, "base_url", None), getattr(client, "websocket_base_url", None)]
-    return {Exchange("GET", str(url)).host for url in urls if url}
+def _places_of(client: Any) -> set[str]:
+    """Host and port of where it may open a WebSocket; nowhere, for a client that opens none."""
+    if not hasattr(client, "websocket_base_url"):
+        return set()
+    return {
+        _place(Exchange("GET", str(u))) for u in (client.base_url, client.websocket_base_url) if u
+    }
+
+
+def _place(exchange: Exchange) -> str:
+    scheme, _, rest = exchange.origin.partition("://")
+    has_port = rest.rpartition("]")[2].count(":")
+    return rest if has_port else f"{rest}:{443 if scheme in ('https', 'wss') else 80}"
 
 
 def _patch() -> None:
@@ -106,7 +116,7 @@ def _gated_create(original: Callable[..., Any]) -> Callable[..., Any]:
     async def create_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
         exchange = _exchange(self.uri)
         passage = current_passage()
-        settings = _find(exchange.host) if passage is None else passage.settings
+        settings = _find(_place(exchange)) if passage is None else passage.settings
         if settings is None:
             return await original(self, *args, **kwargs)
 
@@ -127,7 +137,7 @@ def _gated_create(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _pass(exchange: Exchange, connect: Callable[[], Any]) -> Any:
     passage = current_passage()
-    settings = _find(exchange.host) if passage is None else passage.settings
+    settings = _find(_place(exchange)) if passage is None else passage.settings
     if settings is None:
         return connect()
 

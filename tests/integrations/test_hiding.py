@@ -159,7 +159,7 @@ CASES = [
     (
         "once, by two paths",
         {"a": [{"b": "x"}]},
-        ["a.b", "a.b", "a.0"],
+        ["a.b", "a.0"],
         {"a": [{HIDDEN: "a/0"}]},
         {"a/0/b": "x", "a/0": {"b": {HIDDEN: "a/0/b"}}},
         (),
@@ -201,6 +201,11 @@ def test_what_a_path_means_is_hidden_whatever_stands_there(
     shown, _, redacted = receipt_of(fields, paths)
     assert WRITTEN not in shown
     assert redacted.record is not None
+
+
+def test_a_path_that_is_named_twice_hides_what_it_hides_once() -> None:
+    fields = {"a": [{"b": SECRET, "role": "user"}]}
+    assert hide_in_lists(fields, ["a.b", "a.b"]) == hide_in_lists(fields, ["a.b"])
 
 
 def test_two_values_whose_ways_are_written_alike_are_both_kept() -> None:

@@ -59,6 +59,14 @@ def gate_http(
         check_path(path)
     settings = Settings(name=name, redact=paths, is_model=False)
     ungate_http()
+    _gate_libraries(settings)
+    if seal:
+        _load_what_starts_programs()
+        seal_sockets(allow)
+    return list(_gated)
+
+
+def _gate_libraries(settings: Settings) -> None:
     for library, gate in LIBRARIES.items():
         if library in sys.modules or _is_installed(library):
             try:
@@ -70,12 +78,12 @@ def gate_http(
     if _is_installed("websockets"):
         gate_all_websockets(settings)
         _gated.append("websockets")
-    if seal:
-        for beneath in _STARTS_PROGRAMS:
-            if _is_installed(beneath):
-                importlib.import_module(beneath)
-        seal_sockets(allow)
-    return list(_gated)
+
+
+def _load_what_starts_programs() -> None:
+    for library in _STARTS_PROGRAMS:
+        if _is_installed(library):
+            importlib.import_module(library)
 
 
 def ungate_http() -> None:

@@ -1,0 +1,607 @@
+"""What a request is described as, and back: the same action, no secret where it does not belong, never too large."""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heso.async_gate.door import install_gate
+from heso.async_gate.snapshot import MAX_BYTES, snapshot_fields
+from heso.core.canonical import MAX_SAFE_INTEGER, canonical_bytes
+from heso.core.errors import Malformed
+from heso.core.receipt import Verb
+from heso.core.redaction import redact_fields
+from heso.integrations.describing import Described, Settings, describe, is_same, runs_a_model
+from heso.integrations.exchange import Exchange
+from heso.integrations.rewriting import exchange_of
+from tests.approvals.shop import Shop, open_shop
+
+QUICK = settings(derandomize=True, deadline=None, max_examples=60)
+MODEL = Settings(name="model")
+URL = "https://api.example.com/v1/chat/completions"
+SECRET = "s3cr3t-value"  # noqa: S105  # opens nothing
+
+HOSTS = st.sampled_from(
+    ["api.example.com", "127.0.0.1", "[::1]", "[2001:db8::7]", "xn--bcher-kva.de"]
+)
+PORTS = st.sampled_from(["", ":1", ":8080", ":65535"])
+PATHS = st.sampled_from(["/", "/v1/x", "/v1//x", "/v1/x%20y", "/v1/x;y=1", "/a%2Fb/", "/:go"])
+QUERIES = st.sampled_from(["", "?a=1", "?a=1&a=2&b", "?q=%20%3F", "?a=b?c=d", "?a=http://x/y"])
+URLS = st.builds(
+    lambda scheme, *rest: f"{scheme}://{''.join(rest)}",
+    st.sampled_from(["http", "https"]),
+    HOSTS,
+    PORTS,
+    PATHS,
+    QUERIES,
+)
+NAMES = st.sampled_from(["a", "b", "data", "type", "format", "messages", "content", "é", "body"])
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER),
+    st.floats(-1e15, 1e15),
+    st.text(max_size=12),
+    st.sampled_from(["data:image/png;base64,AAAA", "base64", "é" * 30]),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(NAMES, VALUES, max_size=5)
+REDACTED = st.lists(
+    st.sampled_from(["a", "messages.content", "a.b", "b.0.a", "http.query", "http.path", "data"]),
+    max_size=3,
+).map(tuple)
+USED = st.builds(Settings, name=st.just("model"), redact=REDACTED, largest=st.integers(4, 40))
+FORM_NAMES = st.sampled_from(["a", "b", "file[]", "é", 'q"', "back\\slash"])
+FILES = st.lists(
+    st.tuples(
+        FORM_NAMES,
+        st.tuples(st.sampled_from(["x.png", "é.txt", 'a"b']), st.binary(max_size=60)),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    yield open_shop(None)
+    install_gate(None)
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """What is inside ends by then, or fails instead of hanging."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError(f"it takes more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def posted(body: bytes, kind: str = "application/json", **more: Any) -> Exchange:
+    headers = {**({"content-type": kind} if kind else {}), **more.pop("headers", {})}
+    return Exchange(**{"method": "POST", "url": URL, **more}, headers=headers, body=body)
+
+
+def sent(body: object, **more: Any) -> Exchange:
+    return posted(orjson.dumps(body), **more)
+
+
+def form(data: Any, files: Any, **more: Any) -> Exchange:
+    request = httpx.Request("POST", URL, data=data, files=files)
+    return posted(request.read(), request.headers["content-type"], **more)
+
+
+def made_again(shop: Shop, described: Described) -> Exchange:
+    """What goes out for an approved call: out of its snapshot, and what was kept."""
+    for name, content in described.payloads.items():
+        shop.reveals.keep(name, content)
+    fields, _ = snapshot_fields(described.call.fields)
+    return exchange_of(fields, {})
+
+
+def receipt_of(described: Described) -> bytes:
+    """All that a receipt would show of it."""
+    call, numbers = described.call, count(1)
+    fields, _ = snapshot_fields(call.fields)
+    shown = redact_fields(fields, call.redact, draw_salt=lambda: next(numbers).to_bytes(32, "big"))
+    others = [call.tool_name, str(call.target_host), repr(call.signal), str(call.verb)]
+    return canonical_bytes([shown.fields, shown.record, others])
+
+
+def assert_comes_back(shop: Shop, exchange: Exchange, used: Settings = MODEL) -> None:
+    described = describe(exchange, used)
+    assert described.can_wait
+    again = made_again(shop, described)
+    assert (again.method, again.url) == (exchange.method, exchange.url)
+    assert is_same(exchange, again)
+    assert is_same(again, exchange)
+    assert describe(again, used).call == described.call
+
+
+@given(URLS, st.sampled_from(["POST", "PUT", "PATCH"]), OBJECTS, USED)
+@QUICK
+def test_any_json_request_comes_back_as_the_same_action(
+    shop: Shop, url: str, method: str, body: dict[str, Any], used: Settings
+) -> None:
+    assert_comes_back(shop, sent(body, url=url, method=method), used)
+
+
+@given(VALUES, st.sampled_from(["application/json", "application/problem+json"]))
+@QUICK
+def test_any_json_that_is_no_object_comes_back_as_the_same_action(
+    shop: Shop, value: Any, kind: str
+) -> None:
+    body = [value] if isinstance(value, dict) else value
+    assert_comes_back(shop, sent(body, kind=kind))
+
+
+@given(URLS, st.sampled_from(["GET", "DELETE", "POST"]))
+@QUICK
+def test_any_request_without_a_body_comes_back_as_the_same_action(
+    shop: Shop, url: str, method: str
+) -> None:
+    for headers in ({}, {"content-type": "application/json"}):
+        assert_comes_back(shop, Exchange(method=method, url=url, headers=headers))
+
+
+@given(
+    st.binary(min_size=1, max_size=60),
+    st.sampled_from(["application/octet-stream", "text/plain", "application/x-ndjson", "x/y"]),
+)
+@QUICK
+def test_any_body_that_is_no_json_comes_back_as_the_same_action(
+    shop: Shop, body: bytes, kind: str
+) -> None:
+    exchange = posted(b"\x00" + body, kind)
+    assert_comes_back(shop, exchange)
+    assert made_again(shop, describe(exchange, MODEL)).body == exchange.body
+
+
+@given(st.dictionaries(FORM_NAMES, st.text(max_size=30), max_size=3), FILES, st.integers(4, 40))
+@QUICK
+def test_any_form_comes_back_as_the_same_action(
+    shop: Shop, data: dict[str, str], files: Any, largest: int
+) -> None:
+    in_order = sorted(files, key=lambda file: file[0])
+    data = {f"field {name}": value for name, value in data.items()}
+    assert_comes_back(shop, form(data, in_order), Settings(name="model", largest=largest))
+
+
+def test_a_form_whose_names_come_in_turns_comes_back_in_its_order(shop: Shop) -> None:
+    assert_comes_back(shop, form({}, [("a", b"1"), ("b", b"2"), ("a", b"3")]))
+
+
+def test_a_form_whose_part_has_a_type_that_is_not_ascii_comes_back(shop: Shop) -> None:
+    assert_comes_back(shop, form({}, [("f", ("x", b"1", "text/plain; name=é"))]))
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain; charset=latin-1", "multipart/mixed; boundary=x"], ids=repr
+)
+@pytest.mark.parametrize("body", [b'{"a":1}', b"plain"])
+def test_a_body_comes_back_whatever_its_type_says(shop: Shop, kind: str, body: bytes) -> None:
+    exchange = posted(body, kind)
+    again = made_again(shop, describe(exchange, MODEL))
+    assert again.body == body
+    assert is_same(again, exchange)
+    if body == b"plain":
+        assert again.headers.get("content-type", "") == kind
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"a":1}', "application/json"),
+        (b"plain", "text/plain"),
+        (b"\xff\x00", "application/octet-stream"),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n',
+            "multipart/form-data; boundary=b",
+        ),
+    ],
+)
+def test_a_request_of_no_model_comes_back_when_it_was_described_whole(
+    shop: Shop, body: bytes, kind: str
+) -> None:
+    exchange = posted(body, kind, url=URL + "?a=1")
+    used = Settings(name="http", is_model=False)
+    again = made_again(shop, describe(exchange, used, whole=True))
+    assert (again.url, again.body) == (exchange.url, body)
+
+
+@given(st.integers(MAX_SAFE_INTEGER - 2, 2**70) | st.integers(-(2**70), -MAX_SAFE_INTEGER + 2))
+@QUICK
+def test_any_integer_that_readers_read_differently_cannot_wait(number: int) -> None:
+    for body in (b'{"a":[%d]}', b'{"a":{"b":%d}}', b"[%d]", b'{"a": %d }'):
+        is_safe = abs(number) <= MAX_SAFE_INTEGER
+        assert describe(posted(body % number), MODEL).can_wait is is_safe
+
+
+SPELLINGS = {
+    "spaces": (b'{"a":1,"b":[1,2]}', b'{ "a" : 1,\n"b":[1, 2]}'),
+    "order": (b'{"a":1,"b":2}', b'{"b":2,"a":1}'),
+    "escapes": (b'{"a":"\\u0061/"}', b'{"a":"a\\/"}'),
+    "numbers": (b'{"a":1.0}', b'{"a":1}'),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_one_value_spelled_in_two_ways_is_one_action(one: bytes, other: bytes) -> None:
+    assert is_same(posted(one), posted(other))
+    assert describe(posted(one), MODEL).call == describe(posted(other), MODEL).call
+
+
+FORM = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n{"x":1}\r\n--b--\r\n'
+OTHERS = {
+    "a value": (posted(b'{"a":1}'), posted(b'{"a":2}')),
+    "a type of value": (posted(b'{"a":1}'), posted(b'{"a":"1"}')),
+    "the method": (posted(b"{}"), posted(b"{}", method="PUT")),
+    "the host": (posted(b"{}"), posted(b"{}", url=URL.replace("api", "evil"))),
+    "the path": (posted(b"{}"), posted(b"{}", url=URL + "/x")),
+    "the query": (posted(b"{}"), posted(b"{}", url=URL + "?a")),
+    "the order of parts": (
+        form({}, [("a", b"1"), ("a", b"2")]),
+        form({}, [("a", b"2"), ("a", b"1")]),
+    ),
+    "what the same bytes are read as": (
+        posted(FORM, "multipart/form-data; boundary=b"),
+        posted(FORM, "application/octet-stream"),
+    ),
+    "which boundary the same bytes are read by": (
+        posted(b"--b\r\n--b--\r\n", "multipart/mixed; boundary=b"),
+        posted(b"--b\r\n--b--\r\n", "text/plain"),
+    ),
+    "bytes that are no JSON object": (
+        posted(b"[1]", "text/plain"),
+        posted(b"[1 ]", "text/plain"),
+    ),
+    "a header that somebody added": (
+        posted(b"{}", headers={"x-tenant": "a"}),
+        posted(b"{}", headers={"x-tenant": "b"}),
+    ),
+    "a header that is shown": (
+        posted(b"{}", headers={"openai-organization": "a"}),
+        posted(b"{}", headers={"openai-organization": "b"}),
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), OTHERS.values(), ids=OTHERS.keys())
+def test_requests_that_are_described_differently_are_not_one_action(
+    one: Exchange, other: Exchange
+) -> None:
+    assert describe(one, MODEL).call != describe(other, MODEL).call
+    assert not is_same(one, other)
+
+
+VOLATILE = {
+    "authorization": "Bearer",
+    "x-api-key": "",
+    "x-stainless-retry-count": "",
+    "traceparent": "",
+    "user-agent": "",
+    "idempotency-key": "",
+}
+
+
+@pytest.mark.parametrize("name", VOLATILE)
+def test_a_header_of_the_connection_or_of_who_one_is_makes_no_other_action(name: str) -> None:
+    one, other = (posted(b"{}", headers={name: value}) for value in ("a", "b"))
+    assert is_same(one, other)
+    assert (
+        describe(one, MODEL).call
+        == describe(other, MODEL).call
+        == describe(posted(b"{}"), MODEL).call
+    )
+
+
+CREDENTIALS = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "x-amz-security-token",
+    "anthropic-api-key",
+]
+
+
+@pytest.mark.parametrize("name", CREDENTIALS)
+@pytest.mark.parametrize("used", [MODEL, Settings(name="http", is_model=False)])
+def test_credentials_are_nowhere(name: str, used: Settings) -> None:
+    exchange = sent({"a": 1}, url=f"https://user:{SECRET}@h/x", headers={name: f"Bearer {SECRET}"})
+    for whole in (False, True):
+        described = describe(exchange, used, whole=whole)
+        everything = [repr(exchange), repr(described), str(described.call.fields)]
+        everything += [str(described.call.redact), str(described.call.signal)]
+        everything += map(repr, described.payloads.values())
+        assert not any(SECRET in one for one in everything)
+
+
+def test_an_added_header_is_kept_and_is_hidden() -> None:
+    described = describe(sent({"a": 1}, headers={"x-tenant": SECRET, "x-b": "c"}), MODEL)
+    assert described.call.fields["http"] == {
+        "method": "POST",
+        "origin": "https://api.example.com",
+        "path": "/v1/chat/completions",
+        "query": "",
+        "media_type": "application/json",
+        "headers": {"x-tenant": SECRET, "x-b": "c"},
+    }
+    assert described.call.redact == ("http.headers.x-tenant", "http.headers.x-b")
+    assert SECRET.encode() not in receipt_of(described)
+    assert SECRET not in repr(described)
+
+
+@pytest.mark.parametrize("name", ["x.y", "*", "x-*"])
+def test_a_header_that_no_path_can_name_is_refused(name: str) -> None:
+    with pytest.raises(Malformed):
+        describe(sent({}, headers={name: SECRET}), MODEL)
+
+
+SECRETS = st.sampled_from(
+    [SECRET, [SECRET], {"x": [SECRET]}, SECRET * 20, "data:a/b;base64," + SECRET]
+)
+
+
+@given(OBJECTS, SECRETS, st.integers(0, 2), st.integers(0, 2), st.integers(8, 300))
+@QUICK
+def test_no_redacted_value_of_a_body_is_in_any_byte_of_a_receipt(
+    body: dict[str, Any], secret: Any, before: int, after: int, largest: int
+) -> None:
+    other = {"role": "user"}
+    message = {"role": "user", "content": secret}
+    body = {**body, "messages": [other] * before + [message] + [other] * after}
+    exchange = sent(body, url=URL + f"?key={SECRET}")
+    used = Settings(name="model", redact=("messages.content", "http.query"), largest=largest)
+    described = describe(exchange, used)
+    assert SECRET.encode() not in receipt_of(described)
+    assert SECRET not in repr(described)
+    assert SECRET not in repr(exchange)
+
+
+@pytest.mark.parametrize("path", ["http.path", "http"])
+def test_a_path_that_is_hidden_is_in_no_byte_of_a_receipt(path: str) -> None:
+    described = describe(
+        sent({}, url=f"https://h/{SECRET}?{SECRET}"),
+        Settings(name="m", redact=(path, "http.query")),
+    )
+    assert SECRET.encode() not in receipt_of(described)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(
+    "body", [SECRET.encode(), b"\xff" + SECRET.encode(), b'{"a":"%b"}' % SECRET.encode()]
+)
+def test_what_a_request_of_no_model_says_is_in_no_byte_of_a_receipt(
+    whole: bool, body: bytes
+) -> None:
+    exchange = posted(body, url=f"https://h/x?a={SECRET}", headers={"x-tenant": SECRET})
+    described = describe(exchange, Settings(name="http", is_model=False), whole=whole)
+    assert SECRET.encode() not in receipt_of(described)
+    assert SECRET not in repr(described)
+    http: Any = described.call.fields["http"]
+    assert (http["query_names"], http["header_names"], http["body_bytes"]) == (
+        ["a"],
+        ["content-type", "x-tenant"],
+        len(body),
+    )
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/completions",
+        "/v1/chat/%63ompletions",
+        "/v1/chat/%63%6F%6d%70letions",
+        "//v1//chat//completions//",
+        "/v1/chat/./completions/.",
+        "/v1/models/../completions",
+        "/v1/models/%2e%2E/completions",
+        "/../../completions",
+        "/v1/Chat/COMPLETIONS",
+        "/v1\\chat\\completions",
+        "/v1%5Cchat%5ccompletions",
+        "/v1%2Fchat%2Fcompletions",
+        "/openai/deployments/x/completions",
+        "/v1/messages/count_tokens",
+        "/v1/responses/resp_1/cancel",
+        "/v1/embeddings",
+        "/v1/audio/speech",
+        "/model/some.model/invoke",
+        "/model/some.model/invoke-with-response-stream",
+        "/model/some.model/converse-stream",
+        "/v1/projects/p/locations/l/publishers/anthropic/models/claude:rawPredict",
+        "/v1/projects/p/locations/l/publishers/anthropic/models/claude:streamRawPredict",
+    ],
+)
+def test_a_model_runs_however_its_path_is_spelled(method: str, path: str) -> None:
+    exchange = Exchange(method=method, url=f"https://h{path}?x=1", body=b"{}")
+    assert runs_a_model(exchange)
+    assert describe(exchange, MODEL).call.verb is Verb.LLM_CALL
+
+
+@given(
+    st.sampled_from(["completions", "messages", "embeddings", "responses", "converse"]),
+    st.lists(st.sampled_from(["", ".", "v1", "x/..", "%2e", "x/%2E%2e", "\\", "a%2f"]), max_size=4),
+    st.lists(st.sampled_from(["", "/", "//", "/x", "\\", "/.", "%2f", "?a=1"]), max_size=1),
+    st.data(),
+)
+@QUICK
+def test_any_spelling_of_a_models_path_is_a_models_path(
+    word: str, before: list[str], after: list[str], data: st.DataObject
+) -> None:
+    spelled = "".join(
+        data.draw(st.sampled_from([letter, letter.upper(), f"%{ord(letter):02x}"]))
+        for letter in word
+    )
+    url = f"https://h/{'/'.join([*before, spelled])}{''.join(after)}"
+    assert runs_a_model(Exchange(method="POST", url=url))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/chat/completions"),
+        ("DELETE", "/v1/responses/resp_1"),
+        ("POST", "/v1/files"),
+        ("POST", "/v1/completions/../files"),
+        ("POST", "/v1/mycompletions"),
+        ("POST", "/?completions"),
+        ("POST", "/"),
+    ],
+)
+def test_other_requests_run_no_model(method: str, path: str) -> None:
+    exchange = Exchange(method=method, url=f"https://h{path}")
+    assert not runs_a_model(exchange)
+    assert describe(exchange, MODEL).call.verb is Verb.HTTP_REQUEST
+
+
+BODIES = {
+    "a key twice": b'{"model":"a","model":"b"}',
+    "a key twice, deep": b'{"a":[{"b":1,"b":1}]}',
+    "a key twice, escaped": b'{"model":"a","\\u006dodel":"b"}',
+    "NaN": b'{"a":NaN}',
+    "Infinity": b'{"a":-Infinity}',
+    "too large a number": b'{"a":1e999}',
+    "a lone surrogate": b'{"a":"\\ud800"}',
+    "a lone surrogate in a name": b'{"\\udc00":1}',
+    "a byte order mark": b'\xef\xbb\xbf{"a":1}',
+    "UTF-16": '{"a":1}'.encode("utf-16"),
+    "no UTF-8": b'{"a":"\xff"}',
+    "nested too deep": b'{"a":' * 200 + b"1" + b"}" * 200,
+    "nested beyond any reader": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    "lists nested too deep": b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "http": b'{"http":{}}',
+    "http, escaped": b'{"ht\\u0074p":1}',
+    "$digest": b'{"$digest":"0","bytes":1,"type":"text"}',
+    "$digest, escaped": b'{"\\u0024digest":"0"}',
+    "$digest, escaped, deep": b'{"a":[{"\\u0024\\u0064igest":"0","type":"text"}]}',
+    "$digest, deep": b'{"a":{"b":[{"$digest":"0","type":"text"}]}}',
+    "$hidden": b'{"$hidden":"messages/0/content"}',
+    "$hidden, deep": b'{"messages":[{"content":{"$hidden":"messages/0/content"}}]}',
+    "$hidden, escaped": b'{"messages":[{"content":{"$h\\u0069dden":"messages/0/content"}}]}',
+}
+
+
+READ_BY_NOBODY = ("no UTF-8", "nested beyond any reader", "lists nested too deep")
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_a_body_that_two_readers_could_read_differently_is_refused(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        describe(posted(body), MODEL)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", ""], ids=repr)
+@pytest.mark.parametrize("what", sorted(BODIES.keys() - READ_BY_NOBODY))
+def test_such_a_body_is_refused_whatever_it_says_it_is(what: str, kind: str) -> None:
+    """Python's own reader takes each of these for a JSON object."""
+    assert isinstance(json.loads(BODIES[what]), dict)
+    with pytest.raises(Malformed):
+        describe(posted(BODIES[what], kind), MODEL)
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"a":1}x', b"{'a':1}", b'{"a":1,}', b" ", b"[1", b"\xff"])
+def test_what_says_it_is_json_and_is_not_is_refused(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        describe(posted(body), MODEL)
+
+
+@pytest.mark.parametrize("body", [b'[{"$digest":"0"}]', b'[[{"\\u0024hidden":"0"}]]'])
+def test_a_list_that_uses_our_own_names_is_refused(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        describe(posted(body), MODEL)
+
+
+@pytest.mark.parametrize("name", ["http", "$digest", "$hidden"])
+def test_a_form_that_uses_our_own_names_is_refused(name: str) -> None:
+    with pytest.raises(Malformed):
+        describe(form({name: "0"}, [("f", b"1")]), MODEL)
+
+
+def test_a_stream_that_nobody_has_read_is_refused() -> None:
+    with pytest.raises(Malformed):
+        describe(replace(posted(b""), body=None), MODEL)
+
+
+def messages(number: int, make: Callable[[int], object]) -> dict[str, object]:
+    return {"model": "m", "messages": [make(index) for index in range(number)]}
+
+
+LARGE: dict[str, Callable[[], object]] = {
+    "one text": lambda: {"input": "é\n" * 1_000_000},
+    "long messages": lambda: messages(300, lambda n: {"role": "user", "content": f"{n}" * 3000}),
+    "short messages": lambda: messages(3000, lambda n: {"role": "user", "content": f"hi {n}"}),
+    "very many messages": lambda: messages(50_000, lambda n: {"role": "user", "content": f"{n}"}),
+    "messages just below the limit": lambda: messages(9000, lambda _: {"content": "x"}),
+    "texts instead of messages": lambda: messages(30_000, lambda _: "x"),
+    "digits": lambda: {"input": [1] * 78_000},
+    "tokens": lambda: {"input": [[index] * 30 for index in range(10_000, 25_000)]},
+    "small objects": lambda: {"input": [{"": 0}] * 20_000},
+    "an embedded image": lambda: messages(1, lambda _: {"url": "data:a/b;base64," + "A" * 10**6}),
+    "many fields": lambda: {f"field{index}": "x" * 100 for index in range(2000)},
+    "very many fields": lambda: {f"f{index}": 1 for index in range(100_000)},
+    "long names": lambda: {"n" * 2_500_000: 1},
+    "long names inside": lambda: {"a": {"n" * 2_500_000: 1}},
+    "a long list": lambda: [{"a": "x" * 90}] * 20_000,
+    "control characters": lambda: {"a": ["\x00" * 15_000] * 9},
+}
+
+
+@pytest.mark.parametrize("redact", [(), ("messages.content", "input.x")], ids=["shown", "hidden"])
+@pytest.mark.parametrize("make", LARGE.values(), ids=LARGE.keys())
+def test_no_call_is_described_that_is_larger_than_an_action_may_be(
+    make: Callable[[], object], redact: tuple[str, ...]
+) -> None:
+    exchange = sent(make())
+    with within(0.5):
+        described = describe(exchange, Settings(name="model", redact=redact))
+    fields, _ = snapshot_fields(described.call.fields)
+    assert len(canonical_bytes(fields)) <= MAX_BYTES
+
+
+@pytest.mark.parametrize("number", [50, 2000])
+def test_a_form_of_many_parts_is_no_larger_than_an_action_may_be(number: int) -> None:
+    exchange = form({f"field{index}": "x" * 2000 for index in range(number)}, [("f", b"1" * 10**6)])
+    try:
+        with within(0.5):
+            described = describe(exchange, MODEL)
+    except Malformed:
+        return
+    fields, _ = snapshot_fields(described.call.fields)
+    assert len(canonical_bytes(fields)) <= MAX_BYTES
+
+
+@pytest.mark.parametrize("redact", [(), ("messages.content",)], ids=["shown", "hidden"])
+@pytest.mark.parametrize("spaces", [b"", b" "], ids=["compact", "pretty"])
+def test_a_hundred_thousand_messages_are_described_in_no_time(
+    redact: tuple[str, ...], spaces: bytes
+) -> None:
+    body = orjson.dumps(messages(100_000, lambda n: {"role": "user", "content": f"say {n:012}"}))
+    with within(2.5):
+        described = describe(posted(spaces + body), Settings(name="model", redact=redact))
+    assert len(body) > 4_500_000
+    snapshot_fields(described.call.fields)
