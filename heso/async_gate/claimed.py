@@ -73,22 +73,28 @@ async def claim(
 
 
 def run_claimed_inline(
-    gate: Gate, claimed: Claim, body: Callable[[], Any], *, is_delivered: bool
+    gate: Gate,
+    claimed: Claim,
+    body: Callable[[], Any],
+    *,
+    is_delivered: bool,
+    secrets: tuple[str, ...] = (),
 ) -> Any:
-    """The body's result, or what it raised; either is on disk by then. Raises `InDoubtError` when it cannot be."""
+    """The body's result, or what it raised; either is on disk by then, without `secrets`. Raises `InDoubtError` when it
+    cannot be."""
     _refuse_if_late(claimed)
     token = enter_action(claimed.action_hash)
     try:
         result = body()
     except Exception as error:
-        _record_failure(gate, claimed, error, is_delivered=is_delivered)
+        _record_failure(gate, claimed, error, secrets, is_delivered=is_delivered)
         raise
     except BaseException as torn:
         _lose(gate, claimed, torn)
         raise
     finally:
         leave_action(token)
-    outcome = Succeeded(kept_result(gate, claimed.ticket, result))
+    outcome = Succeeded(kept_result(gate, claimed.ticket, result, secrets))
     _record(gate, claimed, outcome, is_delivered=is_delivered)
     return result
 
@@ -100,6 +106,7 @@ async def run_claimed(
     *,
     is_delivered: bool,
     timeout_seconds: float | None = None,
+    secrets: tuple[str, ...] = (),
 ) -> Any:
     """`run_claimed_inline` for a coroutine. To be called under a shield."""
     from anyio import move_on_after  # noqa: PLC0415  # only approved actions need it; it is slow to import
@@ -111,7 +118,7 @@ async def run_claimed(
         with move_on_after(timeout_seconds, shield=True):
             result = await body()
     except Exception as error:
-        _record_failure(gate, claimed, error, is_delivered=is_delivered)
+        _record_failure(gate, claimed, error, secrets, is_delivered=is_delivered)
         raise
     except BaseException as torn:
         _lose(gate, claimed, torn)
@@ -123,7 +130,7 @@ async def run_claimed(
         doubt = InDoubtError(claimed.ticket.tool_name, claimed.action_hash, why)
         _lose(gate, claimed, doubt)
         raise doubt
-    outcome = Succeeded(kept_result(gate, claimed.ticket, result))
+    outcome = Succeeded(kept_result(gate, claimed.ticket, result, secrets))
     _record(gate, claimed, outcome, is_delivered=is_delivered)
     return result
 
@@ -180,17 +187,23 @@ def _refuse_if_late(claimed: Claim) -> None:
         raise InDoubtError(claimed.ticket.tool_name, claimed.action_hash, why)
 
 
-def kept_result(gate: Gate, ticket: Ticket, result: object) -> bytes:
+def kept_result(gate: Gate, ticket: Ticket, result: object, secrets: tuple[str, ...] = ()) -> bytes:
     """What is kept of an action's result, without its hidden values; nothing, when nobody can tell what they are."""
     hidden = _hidden_values(gate, ticket)
     if hidden is None:
         return canonical_bytes({"unfit": "its hidden values are gone, so nothing of it is kept"})
-    return result_json(result, hidden)
+    return result_json(result, (*secrets, *hidden))
 
 
-def _record_failure(gate: Gate, claimed: Claim, error: Exception, *, is_delivered: bool) -> None:
+def _record_failure(
+    gate: Gate, claimed: Claim, error: Exception, secrets: tuple[str, ...], *, is_delivered: bool
+) -> None:
     hidden = _hidden_values(gate, claimed.ticket)
-    said = "" if hidden is None else scrub_text(_words_of(error), hidden)[:_LONGEST_SAYING]
+    said = (
+        ""
+        if hidden is None
+        else scrub_text(_words_of(error), (*secrets, *hidden))[:_LONGEST_SAYING]
+    )
     outcome = Raised(_storable(type(error).__name__), said)
     try:
         _record(gate, claimed, outcome, is_delivered=is_delivered)

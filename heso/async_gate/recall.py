@@ -47,12 +47,13 @@ from heso.ports import Batch, Heads
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls again: the function, and what with."""
+    """Who calls again: the function, and what with. `secrets` are texts that nothing kept of it may repeat."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     fields: Mapping[str, object]
+    secrets: tuple[str, ...] = ()
 
 
 def recall_inline(gate: Gate, asked: AlreadyAsked, caller: Caller) -> Any:
@@ -65,7 +66,7 @@ def recall_inline(gate: Gate, asked: AlreadyAsked, caller: Caller) -> Any:
         claimed = claim_inline(gate, ticket.action_hash)
     except (WrongState, TooLate):
         return deliver(gate, read_ticket(gate, ticket.action_hash))
-    return run_claimed_inline(gate, claimed, body, is_delivered=True)
+    return run_claimed_inline(gate, claimed, body, is_delivered=True, secrets=caller.secrets)
 
 
 async def recall(
@@ -85,7 +86,12 @@ async def recall(
         except (WrongState, TooLate):
             return deliver(gate, read_ticket(gate, ticket.action_hash))
         return await run_claimed(
-            gate, claimed, body, is_delivered=True, timeout_seconds=timeout_seconds
+            gate,
+            claimed,
+            body,
+            is_delivered=True,
+            timeout_seconds=timeout_seconds,
+            secrets=caller.secrets,
         )
 
     return await finish(run, lambda: keep_for_later(gate, ticket.action_hash))

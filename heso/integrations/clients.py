@@ -10,6 +10,7 @@ Rule 2: `request` opens the passage; the client's HTTP client is sealed beneath 
 
 import functools
 import inspect
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any, TypeVar, cast
 
 from heso.core.errors import HesoError
 from heso.integrations.describing import Settings
-from heso.integrations.httpx_door import find_httpx, is_sealed, seal
+from heso.integrations.httpx_door import find_httpx, seal
 from heso.integrations.outcomes import Outcomes
 from heso.integrations.passage import run_gated, run_gated_async
 from heso.integrations.sdk import Sdk
@@ -27,6 +28,7 @@ from heso.integrations.websockets import gate_websockets
 T = TypeVar("T")
 _SETTINGS = "__heso_settings__"
 _live: "weakref.WeakSet[Any]" = weakref.WeakSet()
+_living = threading.Lock()
 
 
 @dataclass(eq=False)
@@ -87,7 +89,9 @@ def settings_of(client: object) -> Settings | None:
 
 def live_clients() -> list[Any]:
     """The gated clients that exist."""
-    return [client for client in _live if is_gated(client)]
+    with _living:
+        found = list(_live)
+    return [client for client in found if is_gated(client)]
 
 
 _instrumented: dict[str, Settings] = {}
@@ -121,7 +125,9 @@ def instrument(
             _patch(base, "__init__", _gated_init(known.__init__))
         _instrumented[sdk.name] = settings
     for client in unwrapped_clients():
-        _live.add(client)
+        settings_here = settings_of(client)
+        if settings_here is not None and find_httpx(getattr(client, "_client", None)) is not None:
+            _take_in(client, settings_here)
     gate_websockets(live_clients, settings_of)
     return [sdk.name for sdk in found]
 
@@ -207,8 +213,9 @@ def _gated_init(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _take_in(client: Any, settings: Settings) -> None:
-    seal(client._client, settings)  # noqa: SLF001  # every version of these SDKs keeps it there
-    _live.add(client)
+    seal(client._client, settings, _is_on(client))  # noqa: SLF001  # every version of these SDKs keeps it there
+    with _living:
+        _live.add(client)
     gate_websockets(live_clients, settings_of)
 
 
@@ -220,11 +227,14 @@ def _gated_request(original: Callable[..., Any], own: Settings | None) -> Callab
             settings = own or _settings_here(self)
             if settings is None:
                 return await original(self, *args, **kwargs)
-            _seal_again(self, settings)
+            owner = _seal_again(self, settings)
             send = functools.partial(original, self, *args, **kwargs)
+            once = functools.partial(_make_once, original, self, args, kwargs)
             outcomes = Outcomes(settings)
             try:
-                result = await run_gated_async(send, settings, outcomes.admitted)
+                result = await run_gated_async(
+                    send, settings, outcomes.admitted, owner=owner, once=once
+                )
             except Exception as error:
                 await outcomes.failed_async(error)
                 raise
@@ -236,11 +246,12 @@ def _gated_request(original: Callable[..., Any], own: Settings | None) -> Callab
         settings = own or _settings_here(self)
         if settings is None:
             return original(self, *args, **kwargs)
-        _seal_again(self, settings)
+        owner = _seal_again(self, settings)
         send = functools.partial(original, self, *args, **kwargs)
+        once = functools.partial(_make_once, original, self, args, kwargs)
         outcomes = Outcomes(settings)
         try:
-            result = run_gated(send, settings, outcomes.admitted)
+            result = run_gated(send, settings, outcomes.admitted, owner=owner, once=once)
         except Exception as error:
             outcomes.failed(error)
             raise
@@ -262,13 +273,29 @@ def _settings_here(client: object) -> Settings | None:
     return None if hasattr(type(client), _SETTINGS) else settings_of(client)
 
 
-def _seal_again(client: Any, settings: Settings) -> None:
-    inner = client._client  # noqa: SLF001
+def _make_once(
+    original: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Make the request without trying again; its options may be given by name."""
+    bound = inspect.signature(original).bind(client, *args, **kwargs)
+    options = bound.arguments["options"]
+    bound.arguments["options"] = options.model_copy(update={"max_retries": 0})
+    return original(*bound.args, **bound.kwargs)
+
+
+def _seal_again(client: Any, settings: Settings) -> object:
+    """The HTTP client that it sends with now, sealed."""
+    inner: object = client._client  # noqa: SLF001
     if find_httpx(inner) is None:
-        raise NotWrapped(
-            type(client).__name__, f"what it sends with is a {type(inner).__name__} now"
-        )
-    seal(inner, settings)
+        kind = type(inner).__name__
+        raise NotWrapped(type(client).__name__, f"what it sends with is a {kind} now")
+    seal(inner, settings, _is_on(client))
+    return inner
 
 
-__all__ = ["NotWrapped", "instrument", "is_gated", "is_sealed", "uninstrument", "wrap"]
+def _is_on(client: object) -> Callable[[], bool] | None:
+    """A wrapped client's doors stay closed; one that was only instrumented has them closed as long."""
+    if hasattr(type(client), _SETTINGS):
+        return None
+    sdk = sdk_of(type(client))
+    return lambda: sdk is not None and sdk.name in _instrumented

@@ -1,10 +1,15 @@
 """An HTTP request as it would go out, whichever library sends it."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 WEBSOCKET_SCHEMES = ("ws", "wss")
+_CREDENTIAL = re.compile(
+    r"authorization|token|secret|cookie|password|passwd|signature|credential|session|x-amz-|(?:^|[-_])(?:auth|sig|key|apikey)(?:$|[-_])"
+)
+_NO_CREDENTIALS = frozenset({"idempotency-key", "sec-websocket-key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,13 @@ class Exchange:
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     body: bytes | None = field(repr=False, default=b"")
     size: int | None = None
+    via: str = ""
+    """A proxy or a local socket that it goes through: `host:port` or `unix:/path`."""
+
+    def with_body(
+        self, headers: Mapping[str, str], body: bytes | None, size: int | None
+    ) -> "Exchange":
+        return replace(self, headers=headers, body=body, size=size)
 
     @property
     def origin(self) -> str:
@@ -30,12 +42,28 @@ class Exchange:
         return self._place()[1]
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that it connects to."""
+        scheme, host, port = self._place()
+        return host, port or (443 if scheme in ("https", "wss") else 80)
+
+    @property
     def path(self) -> str:
         return urlsplit(self.url).path or "/"
 
     @property
     def query(self) -> str:
         return urlsplit(self.url).query
+
+    @property
+    def shown_query(self) -> str:
+        """The query without what says who one is."""
+        return "&".join(pair for pair in self.query.split("&") if not _is_credential(pair))
+
+    @property
+    def target(self) -> tuple[str, str, str, str]:
+        """Where it goes and what it does there, whoever one is."""
+        return self.method, self.origin, self.path, self.shown_query
 
     @property
     def media_type(self) -> str:
@@ -49,6 +77,17 @@ class Exchange:
     def _place(self) -> tuple[str, str, int | None]:
         parts = urlsplit(self.url)
         return parts.scheme.lower(), parts.hostname or "", parts.port
+
+
+def is_credential(name: str) -> bool:
+    """Whether a header or a query parameter of this name says who one is."""
+    lower = name.lower()
+    return lower not in _NO_CREDENTIALS and _CREDENTIAL.search(lower) is not None
+
+
+def _is_credential(pair: str) -> bool:
+    name, equals, _ = pair.partition("=")
+    return bool(equals) and is_credential(unquote(name))
 
 
 def segments(path: str) -> list[str]:

@@ -10,8 +10,10 @@ Rule: a path that runs into something else hides that instead, as everywhere.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from heso.core.errors import Malformed
+from heso.core.forms import is_standin
 from heso.integrations.payloads import DIGEST, HIDDEN
 
 Way = tuple[str | int, ...]
@@ -24,15 +26,22 @@ def hide_in_lists(
     shown: dict[str, object] = dict(fields)
     moved: dict[str, object] = {}
     plain: list[str] = []
-    for path in paths:
+    ours: dict[int, object] = {}
+    for path in dict.fromkeys(paths):
         ways = list(_ways(shown, path.split("."), ()))
-        if all(isinstance(step, str) for way in ways for step in way):
-            plain += dict.fromkeys((path, *(".".join(map(str, way)) for way in ways)))
-            continue
-        for way in ways:
-            name = "/".join(str(step) for step in way)
-            moved[name] = _take_out(shown, way, {HIDDEN: name})
-    return shown, moved, tuple(plain)
+        through_lists = [way for way in ways if any(isinstance(step, int) for step in way)]
+        if path in shown or not through_lists:  # a key may be written like a path
+            plain += [path, *(".".join(map(str, way)) for way in ways if not through_lists)]
+        for way in through_lists:
+            name = "/".join(map(_escape, way))
+            if name not in moved:
+                moved[name] = _take_out(shown, way, {HIDDEN: name}, ours)
+    return shown, moved, tuple(dict.fromkeys(plain))
+
+
+def _escape(step: str | int) -> str:
+    """As in a JSON pointer (RFC 6901): no two ways are written alike."""
+    return str(step).replace("~", "~0").replace("/", "~1")
 
 
 def put_back(fields: Mapping[str, object], moved: Mapping[str, object]) -> dict[str, object]:
@@ -58,9 +67,10 @@ def put_back(fields: Mapping[str, object], moved: Mapping[str, object]) -> dict[
 
 
 def _ways(value: object, rest: Sequence[str], walked: Way) -> Iterator[Way]:
-    if isinstance(value, dict) and HIDDEN in value:
-        return
-    if not rest or (isinstance(value, dict) and DIGEST in value):
+    is_closed = isinstance(value, dict) and (
+        HIDDEN in value or DIGEST in value or is_standin(value)
+    )
+    if not rest or is_closed:
         yield walked
     elif isinstance(value, list):
         yield from _ways_in_list(value, rest, walked)
@@ -81,17 +91,18 @@ def _ways_in_list(value: list[object], rest: Sequence[str], walked: Way) -> Iter
             yield from _ways(item, rest[1:], (*walked, index))
 
 
-def _take_out(root: dict[str, object], way: Way, instead: object) -> object:
-    """What stands there, replaced; the lists and objects on the way are replaced by copies of themselves."""
+def _take_out(
+    root: dict[str, object], way: Way, instead: object, ours: dict[int, object]
+) -> object:
+    """What stands there, replaced. The lists and objects on the way are replaced by copies of themselves, once: `ours`
+    are those that are copies already."""
     here: dict[str, object] | list[object] = root
     for step in way[:-1]:
-        inner = _copy(here[step])  # type: ignore[index]  # `_ways` walked it
-        here[step] = inner  # type: ignore[index]
+        inner: Any = here[step]  # type: ignore[index]  # `_ways` walked it
+        if id(inner) not in ours:
+            inner = list(inner) if isinstance(inner, list) else dict(inner)
+            ours[id(inner)] = here[step] = inner  # type: ignore[index]
         here = inner
     taken: object = here[way[-1]]  # type: ignore[index]
     here[way[-1]] = instead  # type: ignore[index]
     return taken
-
-
-def _copy(value: object) -> dict[str, object] | list[object]:
-    return list(value) if isinstance(value, list) else dict(value)  # type: ignore[call-overload]

@@ -1,13 +1,15 @@
 """HTTP libraries stand on each other. The highest one that was called knows most, so it asks; those beneath it do not
 ask again.
 
-Rule: what is beneath is known by the call that is going on, not by a mark on the request: a redirect that a library sends
-      through its own front door is asked about like any other request.
+Rule 1: what is beneath is the transport of a request that was let through, for as long as it is on its way. Hooks, retries
+        and redirects are above.
+Rule 2: it is let through for where it goes. Anything else that is sent meanwhile asks for itself.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeVar
 
@@ -15,9 +17,10 @@ from heso.async_gate.errors import GateError
 from heso.integrations.describing import Settings
 from heso.integrations.exchange import Exchange
 from heso.integrations.passage import (
+    Passage,
+    Refused,
     check_out,
     current_passage,
-    is_answered,
     run_gated,
     unseen,
 )
@@ -29,52 +32,76 @@ T = TypeVar("T")
 class Layer(IntEnum):
     """Who stands on whom."""
 
-    NOBODY = 0
     HTTP_CLIENT = 1
     URLLIB3 = 2
     FRONT = 3
     """httpx, requests, aiohttp, websockets."""
 
 
-_above: ContextVar[Layer] = ContextVar("heso_layer", default=Layer.NOBODY)
+@dataclass(slots=True)
+class Sending:
+    """A request that was let through and is on its way."""
+
+    layer: Layer
+    exchange: Exchange
+    is_over: bool = False
+
+    def is_for(self, exchange: Exchange) -> bool:
+        mine = self.exchange
+        return (mine.method, mine.origin) == (exchange.method, exchange.origin)
 
 
-def is_let_through(layer: Layer) -> bool:
-    """Whether a library above this one has asked already, or it is a request of heso's own."""
-    return _above.get() > layer or is_own_request()
+_sending: ContextVar[Sending | None] = ContextVar("heso_sending", default=None)
 
 
-def is_on_its_way() -> bool:
-    """Whether whatever is being sent here was let through by any library."""
-    return _above.get() > Layer.NOBODY or is_own_request()
+def current_sending() -> Sending | None:
+    """What is on its way here. A task that was started meanwhile has no part in it once it has arrived."""
+    found = _sending.get()
+    return None if found is None or found.is_over else found
+
+
+def is_let_through(layer: Layer, exchange: Exchange) -> bool:
+    """Whether a library above this one has asked for this already, or it is a request of heso's own."""
+    found = current_sending()
+    is_beneath = found is not None and found.layer > layer and found.is_for(exchange)
+    return is_beneath or is_own_request()
 
 
 @contextmanager
-def sending(layer: Layer) -> Iterator[None]:
-    """What is sent inside was asked about by a library of this layer."""
-    token = _above.set(layer)
+def sending(layer: Layer, exchange: Exchange) -> Iterator[None]:
+    """What is sent inside, to where this goes, was let through."""
+    found = Sending(layer, exchange)
+    token = _sending.set(found)
     try:
         yield
     finally:
-        _above.reset(token)
+        found.is_over = True
+        _sending.reset(token)
 
 
-def go_through(layer: Layer, exchange: Exchange, settings: Settings, send: Callable[[], T]) -> T:
+def go_through(
+    layer: Layer,
+    exchange: Exchange,
+    settings: Settings,
+    send: Callable[[], T],
+    owner: object,
+) -> T:
     """Ask, then send; or only send, when a library above has asked."""
-    if is_let_through(layer):
+    if is_let_through(layer, exchange):
         return send()
 
     def asked() -> T:
-        refuse_answered(settings)
-        check_out(exchange, settings)
-        with sending(layer):
+        passage = current_passage(owner)
+        refuse_answered(settings, passage)
+        check_out(exchange, settings, passage)
+        with sending(layer, exchange):
             return send()
 
-    return run_gated(asked, settings, unseen)
+    return run_gated(asked, settings, unseen, owner=owner)
 
 
-def refuse_answered(settings: Settings) -> None:
+def refuse_answered(settings: Settings, passage: Passage | None) -> None:
     """These libraries cannot be answered with what somebody else got."""
-    if is_answered(current_passage()):
+    if passage is not None and passage.is_answered:
         why = "it was sent elsewhere already, and its answer cannot be given here"
-        raise GateError(settings.name, why, "see heso log, or ask for something else")
+        raise Refused(GateError(settings.name, why, "see heso log, or ask for something else"))

@@ -30,10 +30,13 @@ class Outcomes:
         self._wanted = settings.records_outcomes
         self._permit: Permit | None = None
         self._seen: dict[str, Any] = {}
+        self._may_show_model = True
 
     def admitted(self, permit: Permit) -> None:
         if self._wanted:
             self._permit = permit
+            shown = orjson.loads(permit.receipt.body)["content"]["action"]["fields"]
+            self._may_show_model = isinstance(shown.get("model", ""), str)
 
     def seen(self, result: Any) -> Any:
         """The result, its outcome recorded; of a stream, when it has ended."""
@@ -124,8 +127,14 @@ class Outcomes:
 
     def _read(self, value: Any) -> None:
         """Take what is told of the call, wherever in an answer or an event of a stream it is told."""
+        try:
+            self._take(value)
+        except Exception as error:  # noqa: BLE001  # a provider may say what it likes; the caller gets it all the same
+            _log.warning("an answer's usage could not be read: %s", type(error).__name__)
+
+    def _take(self, value: Any) -> None:
         model = _get(value, "model")
-        if isinstance(model, str):
+        if isinstance(model, str) and self._may_show_model:
             self._seen["model"] = model[:_LONGEST]
         usage = _counts(_get(value, "usage"))
         if usage:
@@ -139,7 +148,7 @@ class Outcomes:
         for name in _INSIDE:
             inner = _get(value, name)
             if inner is not None and not isinstance(inner, str):
-                self._read(inner)
+                self._take(inner)
 
 
 def _get(value: Any, name: str) -> Any:
@@ -148,15 +157,13 @@ def _get(value: Any, name: str) -> Any:
 
 def _counts(usage: Any) -> dict[str, Any]:
     """The numbers in a usage, two levels deep."""
-    if usage is None or isinstance(usage, str | list):
-        return {}
-    pairs = usage.items() if isinstance(usage, Mapping) else vars(usage).items()
+    pairs = usage.items() if isinstance(usage, Mapping) else getattr(usage, "__dict__", {}).items()
     counts: dict[str, Any] = {}
     for name, value in pairs:
         if type(value) is int:
-            counts[name] = value
-        elif value is not None and not isinstance(value, str | float | bool | list):
-            inner = {k: v for k, v in _counts(value).items() if type(v) is int}
-            if inner:
-                counts[name] = inner
+            counts[str(name)] = value
+            continue
+        inner = {k: v for k, v in _counts(value).items() if type(v) is int}
+        if inner:
+            counts[str(name)] = inner
     return counts

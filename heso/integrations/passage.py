@@ -2,11 +2,13 @@
 
     run_gated     the call: what is sent inside passes the gate, once however often it is tried again
     check_out     called at the last moment before a request goes out, with the request as it is
-    answered      what a request is answered with when somebody else has sent it already
 
 Rule 1: what goes out was admitted as it is. A request that differs from the admitted one, by a redirect, by a middleware,
         by anything, is an action of its own.
-Rule 2: a refusal passes through the client as a `BaseException`: clients catch, retry and rename `Exception`s. It leaves
+Rule 2: what people approved goes out once. Trying again is for what policy lets pass by itself.
+Rule 3: a passage is of one client and one call. Whoever else sends while it is open, and whoever sends when it is over,
+        passes the gate by itself.
+Rule 4: a refusal passes through the client as a `BaseException`: clients catch, retry and rename `Exception`s. It leaves
         here as the error that it is.
 """
 
@@ -25,7 +27,7 @@ from heso.async_gate.recording import current_recorder
 from heso.async_gate.stages import AlreadyAsked
 from heso.core.errors import HesoError, Malformed
 from heso.integrations.describing import Described, Settings, describe, is_same
-from heso.integrations.exchange import Exchange
+from heso.integrations.exchange import Exchange, is_credential
 from heso.integrations.rewriting import exchange_of
 from heso.policy.model import RequireApproval
 
@@ -35,17 +37,28 @@ _NOTHING = object()
 
 @dataclass(slots=True)
 class Passage:
-    """What one logical call has been admitted for."""
+    """What one logical call has been admitted for. `owner` is the client that sends in it."""
 
     settings: Settings
+    owner: object = None
     admitted: list[Exchange] = field(default_factory=list)
     permit: Permit | None = None
+    is_approved: bool = False
+    """People approved the first of `admitted`: it goes out once."""
     answer: object = _NOTHING
     """What it is answered with instead of being sent."""
     changed: Exchange | None = None
     """What is sent in its place: an approver changed it."""
     is_carried: bool = False
     """Whether the next call takes this passage instead of one of its own."""
+    is_sending: bool = False
+    is_over: bool = False
+    went_out: bool = False
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the request at hand is answered without being sent."""
+        return self.answer is not _NOTHING
 
 
 class Refused(BaseException):
@@ -67,49 +80,62 @@ class Asked(BaseException):
 _passage: ContextVar[Passage | None] = ContextVar("heso_passage", default=None)
 
 
-def current_passage() -> Passage | None:
-    return _passage.get()
+def current_passage(owner: object = None) -> Passage | None:
+    """The open passage; with an `owner`, only this one's."""
+    passage = _passage.get()
+    if passage is None or passage.is_over or (owner is not None and passage.owner is not owner):
+        return None
+    return passage
 
 
-def run_gated(send: Callable[[], T], settings: Settings, seen: Callable[[Permit], None]) -> T:
-    """The result of `send`, which sends through a sealed client. `seen` is given the permit of a call that was let
-    through, whatever became of it.
+def run_gated(
+    send: Callable[[], T],
+    settings: Settings,
+    seen: Callable[[Permit], None],
+    *,
+    owner: object,
+    once: Callable[[], T] | None = None,
+) -> T:
+    """The result of `send`, which sends through `owner`. `seen` is given the permit of a call that was let through,
+    whatever became of it. `once` is `send` without trying again, for what was approved.
 
     Raises `BlockedError`, `SuspendedError`, `GateError` and what else became of it; then nothing was sent.
     """
-    outcome = _tried(partial(_inside, send, _new_passage(settings), seen))
+    outcome = _tried(partial(_inside, send, _new_passage(settings, owner), seen))
     if not isinstance(outcome, Asked):
         return outcome
-    again = _Again(outcome)
-    gate = _gate(settings.name)
-    caller = Caller(again.runner(send, settings), (), {}, outcome.described.call.fields)
-    told = recall_inline(gate, outcome.asked, caller)
+    again = _Again(outcome, owner)
+    caller = again.caller(again.runner(once or send, settings))
+    told = recall_inline(_gate(settings.name), outcome.asked, caller)
     if again.ran:
         return cast("T", told)
     return _raised(_tried(partial(_inside, send, again.answered(settings, told), unseen)))
 
 
 async def run_gated_async(
-    send: Callable[[], Awaitable[T]], settings: Settings, seen: Callable[[Permit], None]
+    send: Callable[[], Awaitable[T]],
+    settings: Settings,
+    seen: Callable[[Permit], None],
+    *,
+    owner: object,
+    once: Callable[[], Awaitable[T]] | None = None,
 ) -> T:
     """`run_gated` for an asynchronous client."""
-    outcome = await _tried_async(partial(_inside_async, send, _new_passage(settings), seen))
+    outcome = await _tried_async(partial(_inside_async, send, _new_passage(settings, owner), seen))
     if not isinstance(outcome, Asked):
         return outcome
-    again = _Again(outcome)
-    gate = _gate(settings.name)
-    caller = Caller(again.runner_async(send, settings), (), {}, outcome.described.call.fields)
-    told = await recall(gate, outcome.asked, caller)
+    again = _Again(outcome, owner)
+    caller = again.caller(again.runner_async(once or send, settings))
+    told = await recall(_gate(settings.name), outcome.asked, caller)
     if again.ran:
         return cast("T", told)
     passage = again.answered(settings, told)
     return _raised(await _tried_async(partial(_inside_async, send, passage, unseen)))
 
 
-def check_out(exchange: Exchange, settings: Settings) -> None:
+def check_out(exchange: Exchange, settings: Settings, passage: Passage | None) -> None:
     """Let a request through, or raise: `Refused` and `Asked` inside a passage, the error itself outside of one."""
-    passage = _passage.get()
-    if passage is not None and any(is_same(one, exchange) for one in passage.admitted):
+    if passage is not None and _is_admitted(passage, exchange):
         return
     used = settings if passage is None else passage.settings
     try:
@@ -126,10 +152,9 @@ def check_out(exchange: Exchange, settings: Settings) -> None:
     _let_through(passage, exchange, permit)
 
 
-async def check_out_async(exchange: Exchange, settings: Settings) -> None:
+async def check_out_async(exchange: Exchange, settings: Settings, passage: Passage | None) -> None:
     """`check_out` for an asynchronous client."""
-    passage = _passage.get()
-    if passage is not None and any(is_same(one, exchange) for one in passage.admitted):
+    if passage is not None and _is_admitted(passage, exchange):
         return
     used = settings if passage is None else passage.settings
     try:
@@ -146,22 +171,21 @@ async def check_out_async(exchange: Exchange, settings: Settings) -> None:
     _let_through(passage, exchange, permit)
 
 
-def is_answered(passage: Passage | None) -> bool:
-    """Whether the request at hand is answered without being sent."""
-    return passage is not None and passage.answer is not _NOTHING
-
-
 @contextmanager
 def admitted_already(
     exchange: Exchange, settings: Settings, *, puts_body: bool = False
 ) -> Iterator[None]:
-    """What is sent inside was approved as this, and goes out as this or passes the gate itself. `puts_body`: whatever
-    body it has is replaced by this one."""
+    """The next call that is made inside was approved as this, and goes out as this, once, or passes the gate itself.
+    `puts_body`: whatever body it has is replaced by this one."""
     changed = exchange if puts_body else None
-    token = _passage.set(Passage(settings, [exchange], changed=changed, is_carried=True))
+    passage = Passage(
+        settings, None, [exchange], is_approved=True, changed=changed, is_carried=True
+    )
+    token = _passage.set(passage)
     try:
         yield
     finally:
+        passage.is_over = True
         _passage.reset(token)
 
 
@@ -170,7 +194,16 @@ class _Again:
     """A call that was asked before and is made again."""
 
     asked: Asked
+    owner: object
     ran: bool = False
+
+    def caller(self, function: Callable[..., object]) -> Caller:
+        headers = self.asked.exchange.headers
+        values = [value for name, value in headers.items() if is_credential(name)]
+        secrets = tuple(
+            dict.fromkeys(text for v in values for text in (v, v.split()[-1]) if v.strip())
+        )
+        return Caller(function, (), {}, self.asked.described.call.fields, secrets)
 
     def runner(self, send: Callable[[], T], settings: Settings) -> Callable[..., T]:
         def run(**changed: object) -> T:
@@ -195,18 +228,20 @@ class _Again:
             asked = self.asked.asked.ticket
             why = "it was sent elsewhere, and what came back was not kept"
             raise ToolFailedError(settings.name, asked.action_hash, why)
-        return Passage(settings, [self.asked.exchange], answer=told)
+        return Passage(settings, self.owner, [self.asked.exchange], answer=told)
 
     def _passage(self, settings: Settings, changed: dict[str, object]) -> Passage:
-        if not changed:
-            return Passage(settings, [self.asked.exchange])
-        made = exchange_of(changed, self.asked.exchange.headers)
-        return Passage(settings, [made], changed=made)
+        exchange = self.asked.exchange
+        made = exchange_of(changed, exchange.headers) if changed else None
+        return Passage(settings, self.owner, [made or exchange], is_approved=True, changed=made)
 
 
-def _new_passage(settings: Settings) -> Passage:
-    current = _passage.get()
-    return current if current is not None and current.is_carried else Passage(settings)
+def _new_passage(settings: Settings, owner: object) -> Passage:
+    current = current_passage()
+    if current is None or not current.is_carried:
+        return Passage(settings, owner)
+    current.is_carried, current.owner = False, owner
+    return current
 
 
 def _inside(send: Callable[[], T], passage: Passage, seen: Callable[[Permit], None]) -> T:
@@ -215,6 +250,7 @@ def _inside(send: Callable[[], T], passage: Passage, seen: Callable[[Permit], No
     try:
         return send()
     finally:
+        passage.is_over = True
         _passage.reset(token)
         if passage.permit is not None:
             seen(passage.permit)
@@ -228,6 +264,7 @@ async def _inside_async(
     try:
         return await send()
     finally:
+        passage.is_over = True
         _passage.reset(token)
         if passage.permit is not None:
             seen(passage.permit)
@@ -237,10 +274,13 @@ def _tried(run: Callable[[], T]) -> T | Asked:
     error: HesoError
     try:
         return run()
-    except Asked as asked:
-        return asked
-    except Refused as refused:
-        error = refused.error
+    except BaseException as raised:
+        signal = _signal_in(raised)
+        if isinstance(signal, Asked):
+            return signal
+        if signal is None:
+            raise
+        error = signal.error
     raise error  # out here: a client's own handlers are no part of its story
 
 
@@ -248,11 +288,24 @@ async def _tried_async(run: Callable[[], Awaitable[T]]) -> T | Asked:
     error: HesoError
     try:
         return await run()
-    except Asked as asked:
-        return asked
-    except Refused as refused:
-        error = refused.error
+    except BaseException as raised:
+        signal = _signal_in(raised)
+        if isinstance(signal, Asked):
+            return signal
+        if signal is None:
+            raise
+        error = signal.error
     raise error
+
+
+def _signal_in(raised: BaseException) -> Asked | Refused | None:
+    """Ours, also out of a client's task group."""
+    while isinstance(raised, BaseExceptionGroup):
+        ours, others = raised.split((Asked, Refused))
+        if ours is None or others is not None:
+            return None
+        raised = ours.exceptions[0]
+    return raised if isinstance(raised, Asked | Refused) else None
 
 
 def _raised(outcome: T | Asked) -> T:
@@ -279,7 +332,7 @@ def _described(gate: Gate, exchange: Exchange, settings: Settings) -> Described:
     """The call. What only a person who approves it needs is kept first."""
     try:
         described = describe(exchange, settings)
-        needs_more = described.payloads or not described.can_wait or not settings.is_model
+        needs_more = bool(described.payloads) or not described.can_wait or not settings.is_model
         if needs_more and isinstance(gate.peek(described.call).decision, RequireApproval):
             described = describe(exchange, settings, whole=True)
             if gate.is_blocking:
@@ -297,6 +350,19 @@ def _keep(gate: Gate, described: Described) -> None:
         )
     for name, content in described.payloads.items():
         gate.reveals.keep(name, content)
+
+
+def _is_admitted(passage: Passage, exchange: Exchange) -> bool:
+    """Whether it is what was admitted. Raises `Refused` for what people approved, once it went out."""
+    if not any(is_same(one, exchange) for one in passage.admitted):
+        return False
+    if passage.is_approved and is_same(passage.admitted[0], exchange):
+        if passage.went_out:
+            why = "it was sent, and what people approved is sent once"
+            cure = "look at what came of it, and ask again"
+            raise Refused(GateError(passage.settings.name, why, cure))
+        passage.went_out = True
+    return True
 
 
 def _let_through(passage: Passage | None, exchange: Exchange, permit: Permit) -> None:

@@ -8,6 +8,7 @@ Rule: what goes out is the approved request, read back from the checkpoint and c
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from inspect import iscoroutinefunction, signature
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,19 +17,18 @@ from anyio import to_thread
 
 from heso.async_gate.errors import GateError
 from heso.async_gate.registry import RegisteredTool, register_tool
-from heso.integrations.clients import settings_of, wrap
-from heso.integrations.describing import REQUEST_VERSION
+from heso.core.errors import HesoError
+from heso.integrations.clients import live_clients, settings_of, wrap
+from heso.integrations.describing import FORM, REQUEST_VERSION
 from heso.integrations.exchange import Exchange
 from heso.integrations.httpx_door import find_httpx, kept_answer
 from heso.integrations.passage import admitted_already
 from heso.integrations.rewriting import exchange_of, http_of
 
-_METHODS = ("get", "post", "put", "patch", "delete")
-
 
 def register_client(name: str, factory: Callable[[], Any]) -> None:
     """Say which client sends the requests of `name` that people approved: `heso.resume` and `heso worker` call `factory`
-    for each, and close the client that it made when it has sent. `name` is the wrapped client's, `openai` or `anthropic`
+    for each, and close the client that it made when it has sent (but not one that is wrapped already). `name` is the wrapped client's, `openai` or `anthropic`
     unless it was given another.
 
     What is sent this way is resumed as its answer's JSON value, as text for a stream, as bytes for anything else. The
@@ -36,7 +36,7 @@ def register_client(name: str, factory: Callable[[], Any]) -> None:
     """
 
     async def send_again(**fields: Any) -> Any:
-        return await _send_again(name, factory(), fields)
+        return await _send_again(name, factory, fields)
 
     register_tool(
         RegisteredTool(
@@ -50,33 +50,65 @@ def register_client(name: str, factory: Callable[[], Any]) -> None:
     )
 
 
-async def _send_again(name: str, client: Any, fields: dict[str, object]) -> Any:
+@dataclass(eq=False)
+class RequestFailed(HesoError):
+    """What was approved was sent, and what came back is an error. `said` names it, without what it said."""
+
+    said: str
+
+    next_step = "look at what the provider has of it"
+
+    def __str__(self) -> str:
+        return f"the request was sent and failed: {self.said}"
+
+
+async def _send_again(name: str, factory: Callable[[], Any], fields: dict[str, object]) -> Any:
+    lived = live_clients()
+    client = factory()
+    is_shared = any(client is one for one in lived)
     settings = settings_of(client) or settings_of(wrap(client, name=name))
     if settings is None:  # for the type checker: it was wrapped just now
         raise GateError(name, "its client is not gated")
+    if client.is_closed():
+        raise GateError(name, "its client is closed", "let the factory make a new one each time")
     exchange = exchange_of(fields, {})
-    send = getattr(client, exchange.method.lower(), None)
-    if exchange.method.lower() not in _METHODS or send is None:
-        raise GateError(name, f"its client sends no {exchange.method}")
-    options = _options_of(client, exchange)
-    is_multipart = exchange.media_type == "multipart/form-data"  # no client takes one ready-made
-    with admitted_already(exchange, settings, puts_body=is_multipart):
-        if iscoroutinefunction(send):
-            async with client:
-                response = await send(exchange.url, **options)
-                await response.aread()
-        else:
-            response = await to_thread.run_sync(
-                lambda: _send_inline(client, send, exchange, options)
-            )
+    is_multipart = exchange.media_type == FORM  # no client takes one ready-made
+    send = getattr(client, exchange.method.lower())
+    try:
+        with admitted_already(exchange, settings, puts_body=is_multipart):
+            if iscoroutinefunction(send):
+                response = await _sent(client, send, exchange, is_shared=is_shared)
+            else:
+                response = await to_thread.run_sync(
+                    lambda: _send_inline(client, send, exchange, is_shared=is_shared)
+                )
+    except HesoError:
+        raise
+    except Exception as error:
+        status = getattr(error, "status_code", None)
+        said = type(error).__name__ + (f" ({status})" if type(status) is int else "")
+        raise RequestFailed(said) from error
     return kept_answer(response)
 
 
-def _send_inline(client: Any, send: Any, exchange: Exchange, options: dict[str, Any]) -> Any:
-    with client:
-        response = send(exchange.url, **options)
+async def _sent(client: Any, send: Any, exchange: Exchange, *, is_shared: bool) -> Any:
+    try:
+        response = await send(exchange.url, **_options_of(client, exchange))
+        await response.aread()
+        return response
+    finally:
+        if not is_shared:
+            await client.close()
+
+
+def _send_inline(client: Any, send: Any, exchange: Exchange, *, is_shared: bool) -> Any:
+    try:
+        response = send(exchange.url, **_options_of(client, exchange))
         response.read()
-    return response
+        return response
+    finally:
+        if not is_shared:
+            client.close()
 
 
 def _options_of(client: Any, exchange: Exchange) -> dict[str, Any]:
@@ -85,10 +117,10 @@ def _options_of(client: Any, exchange: Exchange) -> dict[str, Any]:
         raise GateError(type(client).__name__, "what it sends with is not known")
     headers = {k: v for k, v in exchange.headers.items() if k != "content-type"}
     options: dict[str, Any] = {"cast_to": module.Response}
-    if exchange.body and exchange.media_type != "multipart/form-data":
+    if exchange.body and exchange.media_type != FORM:
         options["content"] = exchange.body
-        headers["content-type"] = exchange.headers["content-type"]
-    options["options"] = {"headers": headers}
+        headers["content-type"] = exchange.headers.get("content-type", "")
+    options["options"] = {"headers": headers, "max_retries": 0}
     return options
 
 

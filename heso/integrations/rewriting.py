@@ -3,8 +3,8 @@
 Rule: values that a receipt shows by their hashes are read from the project's own folder and hashed again.
 """
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import orjson
 
@@ -12,7 +12,7 @@ from heso.async_gate.door import installed_gate
 from heso.async_gate.errors import GateError
 from heso.core.encoding import Digest
 from heso.core.errors import Malformed
-from heso.integrations.describing import HTTP
+from heso.integrations.describing import FORM, HTTP
 from heso.integrations.exchange import Exchange
 from heso.integrations.hiding import put_back
 from heso.integrations.multipart import Part
@@ -29,14 +29,17 @@ def exchange_of(fields: Mapping[str, object], headers: Mapping[str, str]) -> Exc
     except Malformed as error:
         why = f"its body cannot be made again: {error}"
         raise GateError("the request", why, "send it where it was asked for") from error
-    query = str(http["query"])
+    query = str(http.get("query", ""))
     url = f"{http['origin']}{http['path']}" + (f"?{query}" if query else "")
     added = cast("dict[str, str]", http.get("headers", {}))
+    kind = {"content-type": content_type} if content_type else {}
+    kept = {name: value for name, value in headers.items() if name != "content-type"}
     return Exchange(
         method=str(http["method"]),
         url=url,
-        headers={**headers, **added, "content-type": content_type},
+        headers={**kept, **added, **kind},
         body=body,
+        via=str(http.get("via", "")),
     )
 
 
@@ -49,17 +52,17 @@ def http_of(fields: Mapping[str, object]) -> dict[str, object]:
 
 def _body_of(fields: Mapping[str, object], http: Mapping[str, object]) -> tuple[bytes, str]:
     kind = str(http["media_type"])
-    if not kind:
-        return b"", ""
     named = {name: value for name, value in fields.items() if name != HTTP}
-    moved = cast("dict[str, object]", http.get("hidden", {}))
-    restored = restore_payloads(put_back(named, moved), _find_payload)
-    if kind == "multipart/form-data":
-        return _write_parts(cast("dict[str, object]", restored)), f"{kind}; boundary={_BOUNDARY}"
     if "body" in http:
-        restored = restore_payloads(http["body"], _find_payload)
-        if isinstance(restored, Part):
-            return restored.content, kind
+        content = restore_payloads(http["body"], _find_payload)
+        return (content.content if isinstance(content, Part) else orjson.dumps(content)), kind
+    if not kind and not named:
+        return b"", ""
+    moved = cast("dict[str, object]", http.get("hidden", {}))
+    restored = cast("dict[str, object]", restore_payloads(put_back(named, moved), _find_payload))
+    if kind == FORM:
+        order = cast("list[str]", http.get("order") or [])
+        return _write_parts(restored, order), f"{kind}; boundary={_BOUNDARY}"
     return orjson.dumps(restored), kind
 
 
@@ -68,19 +71,21 @@ def _find_payload(name: Digest) -> bytes | None:
     return None if gate is None else gate.reveals.find(name)
 
 
-def _write_parts(fields: Mapping[str, object]) -> bytes:
+def _write_parts(fields: Mapping[str, object], order: Sequence[str]) -> bytes:
+    left = {name: iter(v if isinstance(v, list) else [v]) for name, v in fields.items()}
+    in_turn = order or [n for n, v in fields.items() for _ in (v if isinstance(v, list) else [v])]
     lines: list[bytes] = []
-    for name, value in fields.items():
-        for item in value if isinstance(value, list) else [value]:
-            part = item if isinstance(item, Part) else Part("", str(item).encode())
-            where = f'form-data; name="{name}"'
-            if part.filename is not None:
-                where += f'; filename="{part.filename}"'
-            if _BOUNDARY.encode() in part.content:
-                raise Malformed("multipart body", "holds the boundary")
-            lines += [f"--{_BOUNDARY}".encode(), f"Content-Disposition: {where}".encode()]
-            if part.media_type:
-                lines.append(f"Content-Type: {part.media_type}".encode())
-            lines += [b"", part.content]
+    for name in in_turn:
+        item: Any = next(left[name])
+        part = item if isinstance(item, Part) else Part("", str(item).encode())
+        where = f'form-data; name="{name}"'
+        if part.filename is not None:
+            where += f'; filename="{part.filename}"'
+        if _BOUNDARY.encode() in part.content:
+            raise Malformed("multipart body", "holds the boundary")
+        lines += [f"--{_BOUNDARY}".encode(), f"Content-Disposition: {where}".encode()]
+        if part.media_type:
+            lines.append(b"Content-Type: " + part.media_type.encode("latin-1"))
+        lines += [b"", part.content]
     lines += [f"--{_BOUNDARY}--".encode(), b""]
     return b"\r\n".join(lines)

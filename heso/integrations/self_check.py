@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from heso.async_gate.door import installed_gate
 from heso.integrations.clients import is_gated, live_clients, unwrapped_clients
-from heso.integrations.egress.audit import is_process_sealed
-from heso.integrations.egress.gating import LIBRARIES, gated_libraries
+from heso.integrations.egress.audit import allowed_places, is_process_sealed
+from heso.integrations.egress.gating import LIBRARIES, gated_libraries, is_library_gated
 from heso.integrations.sdks import SDKS
 from heso.integrations.standing_keys import find_standing_keys
 from heso.integrations.websockets import is_patched
@@ -71,8 +71,9 @@ def self_check() -> SelfCheck:
     _check_clients(gated, left)
     _check_libraries(gated, left)
     if is_process_sealed():
+        places = f", but to {', '.join(allowed_places())}" if allowed_places() else ""
         gated.append(
-            "sockets and programs that Python starts outside of gated requests and tools: refused"
+            f"sockets and programs that Python starts outside of gated requests and tools: refused{places}"
         )
     else:
         left.append(
@@ -84,6 +85,9 @@ def self_check() -> SelfCheck:
         if name in sys.modules
     ]
     beyond.append("tools that a provider runs itself: gate the `tools` of the model call")
+    beyond.append(
+        "names that are looked up, sockets that listen, connections that are open already"
+    )
     return SelfCheck(
         tuple(gated), tuple(left), tuple(beyond), tuple(find_standing_keys(os.environ))
     )
@@ -107,8 +111,8 @@ def _check_clients(gated: list[str], left: list[str]) -> None:
 
 def _check_libraries(gated: list[str], left: list[str]) -> None:
     ours = gated_libraries()
-    gated += [f"requests by {name}" for name in ours]
-    loose = [name for name in LIBRARIES if name in sys.modules and name not in ours]
+    loose = [name for name in LIBRARIES if name in sys.modules and not is_library_gated(name)]
+    gated += [f"requests by {name}" for name in ours if name not in loose]
     if loose:
         left.append(f"requests by {', '.join(loose)}: heso.gate_http()")
     if "websockets" in sys.modules and "websockets" not in ours:

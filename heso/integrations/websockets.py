@@ -6,19 +6,28 @@ here answers for pass the gate: those to the place of a gated client, and all of
 
 import importlib
 import sys
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial, wraps
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakSet
 
+from heso.async_gate.errors import CaptureError
 from heso.integrations.describing import Settings
 from heso.integrations.exchange import Exchange
-from heso.integrations.layers import Layer, refuse_answered, sending
+from heso.integrations.layers import (
+    Layer,
+    go_through,
+    is_let_through,
+    refuse_answered,
+    sending,
+)
 from heso.integrations.passage import (
-    check_out,
     check_out_async,
     current_passage,
-    run_gated,
     run_gated_async,
     unseen,
 )
@@ -26,6 +35,9 @@ from heso.integrations.passage import (
 _PACKAGE = "websockets"
 _GATED = "__heso_gated__"
 _Find = Callable[[str], Settings | None]
+_OWNER = object()
+_opened: "WeakSet[Any]" = WeakSet()
+"""Connections whose opening was let through; their handshake comes later."""
 _finders: dict[str, _Find] = {}
 
 
@@ -90,12 +102,20 @@ def _patch() -> None:
     sync.connect = _gated_connect(sync.connect)
     sync.ClientConnection.handshake = _gated_handshake(sync.ClientConnection.handshake)
     later.connect.create_connection = _gated_create(later.connect.create_connection)
+    later.ClientConnection.handshake = _gated_handshake_later(later.ClientConnection.handshake)
+    if find_spec(f"{_PACKAGE}.legacy") is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            legacy: Any = importlib.import_module(f"{_PACKAGE}.legacy.client")
+        protocol = legacy.WebSocketClientProtocol
+        protocol.handshake = _gated_legacy(protocol.handshake)
 
 
 def _gated_connect(original: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(original)
     def connect(uri: str, *args: Any, **kwargs: Any) -> Any:
-        return _pass(_exchange(uri), partial(original, uri, *args, **kwargs))
+        exchange = _exchange(uri)
+        return _pass(exchange, partial(original, uri, *args, **kwargs), kwargs)
 
     setattr(connect, _GATED, True)
     del connect.__dict__["__wrapped__"]
@@ -107,47 +127,78 @@ def _gated_handshake(original: Callable[..., Any]) -> Callable[..., Any]:
 
     def handshake(self: Any, *args: Any, **kwargs: Any) -> Any:
         uri = getattr(self.protocol, "uri", None) or self.protocol.wsuri
-        return _pass(_exchange_of_parts(uri), partial(original, self, *args, **kwargs))
+        return _pass(_exchange_of_parts(uri), partial(original, self, *args, **kwargs), {})
+
+    return handshake
+
+
+def _gated_handshake_later(original: Callable[..., Any]) -> Callable[..., Any]:
+    """For whoever makes a connection by hand."""
+
+    async def handshake(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self in _opened:
+            return await original(self, *args, **kwargs)
+        uri = getattr(self.protocol, "uri", None) or self.protocol.wsuri
+        send = partial(original, self, *args, **kwargs)
+        return await _pass_later(_exchange_of_parts(uri), send, {})
+
+    return handshake
+
+
+def _gated_legacy(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def handshake(self: Any, wsuri: Any, *args: Any, **kwargs: Any) -> Any:
+        send = partial(original, self, wsuri, *args, **kwargs)
+        return await _pass_later(_exchange_of_parts(wsuri), send, {})
 
     return handshake
 
 
 def _gated_create(original: Callable[..., Any]) -> Callable[..., Any]:
     async def create_connection(self: Any, *args: Any, **kwargs: Any) -> Any:
-        exchange = _exchange(self.uri)
-        passage = current_passage()
-        settings = _find(_place(exchange)) if passage is None else passage.settings
-        if settings is None:
-            return await original(self, *args, **kwargs)
-
-        async def connect() -> Any:
-            refuse_answered(settings)
-            await check_out_async(exchange, settings)
-            with sending(Layer.FRONT):
-                return await original(self, *args, **kwargs)
-
-        return (
-            await connect()
-            if passage is not None
-            else await run_gated_async(connect, settings, unseen)
-        )
+        send = partial(original, self, *args, **kwargs)
+        connection = await _pass_later(_exchange(self.uri), send, self.connection_kwargs)
+        _opened.add(connection)
+        return connection
 
     return create_connection
 
 
-def _pass(exchange: Exchange, connect: Callable[[], Any]) -> Any:
-    passage = current_passage()
-    settings = _find(_place(exchange)) if passage is None else passage.settings
-    if settings is None:
+def _pass(exchange: Exchange, connect: Callable[[], Any], options: Mapping[str, Any]) -> Any:
+    settings = _find(_place(exchange))
+    if settings is None or is_let_through(Layer.URLLIB3, exchange):
         return connect()
+    exchange = _with_way(exchange, options, settings)
+    return go_through(Layer.FRONT, exchange, settings, connect, _OWNER)
 
-    def send() -> Any:
-        refuse_answered(settings)
-        check_out(exchange, settings)
-        with sending(Layer.FRONT):
-            return connect()
 
-    return send() if passage is not None else run_gated(send, settings, unseen)
+async def _pass_later(
+    exchange: Exchange, connect: Callable[[], Awaitable[Any]], options: Mapping[str, Any]
+) -> Any:
+    settings = _find(_place(exchange))
+    if settings is None or is_let_through(Layer.URLLIB3, exchange):
+        return await connect()
+    exchange = _with_way(exchange, options, settings)
+
+    async def send() -> Any:
+        passage = current_passage(_OWNER)
+        refuse_answered(settings, passage)
+        await check_out_async(exchange, settings, passage)
+        with sending(Layer.FRONT, exchange):
+            return await connect()
+
+    return await run_gated_async(send, settings, unseen, owner=_OWNER)
+
+
+def _with_way(exchange: Exchange, options: Mapping[str, Any], settings: Settings) -> Exchange:
+    """The exchange and the proxy it goes through. Raises `CaptureError` for options that lead elsewhere than the URL."""
+    if any(options.get(name) is not None for name in ("host", "port", "sock", "unix", "path")):
+        why = "its options lead elsewhere than its URL"
+        raise CaptureError(settings.name, why, "say in the URL where it goes")
+    return replace(exchange, via=_proxy_of(options.get("proxy")))
+
+
+def _proxy_of(proxy: object) -> str:
+    return urlsplit(proxy).netloc.rpartition("@")[2] if isinstance(proxy, str) else ""
 
 
 def _exchange(uri: str) -> Exchange:

@@ -48,7 +48,8 @@ class CommandNotifier:
         self._command = list(command)
 
     async def notify(self, notice: Notice) -> None:
-        await to_thread.run_sync(self._run, format_notice(notice))
+        with own_request():
+            await to_thread.run_sync(self._run, format_notice(notice))
 
     def _run(self, body: bytes) -> None:
         try:

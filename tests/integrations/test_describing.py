@@ -571,14 +571,25 @@ LARGE: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.parametrize("redact", [(), ("messages.content", "input.x")], ids=["shown", "hidden"])
-@pytest.mark.parametrize("make", LARGE.values(), ids=LARGE.keys())
+MAY_BE_REFUSED = ("many fields", "very many fields", "long names", "long names inside")
+"""Their names alone may be too much; everything else has values that can be shown by hash."""
+
+
+@pytest.mark.parametrize(
+    ("what", "redact"),
+    [(what, ()) for what in LARGE]
+    + [(what, ("messages.content", "input.x")) for what in LARGE if what not in MAY_BE_REFUSED],
+)
 def test_no_call_is_described_that_is_larger_than_an_action_may_be(
-    make: Callable[[], object], redact: tuple[str, ...]
+    what: str, redact: tuple[str, ...]
 ) -> None:
-    exchange = sent(make())
-    with within(0.5):
-        described = describe(exchange, Settings(name="model", redact=redact))
+    exchange = sent(LARGE[what]())
+    try:
+        with within(0.5):
+            described = describe(exchange, Settings(name="model", redact=redact))
+    except Malformed:
+        assert what in MAY_BE_REFUSED
+        return
     fields, _ = snapshot_fields(described.call.fields)
     assert len(canonical_bytes(fields)) <= MAX_BYTES
 
@@ -595,8 +606,7 @@ def test_a_form_of_many_parts_is_no_larger_than_an_action_may_be(number: int) ->
     assert len(canonical_bytes(fields)) <= MAX_BYTES
 
 
-@pytest.mark.parametrize("redact", [(), ("messages.content",)], ids=["shown", "hidden"])
-@pytest.mark.parametrize("spaces", [b"", b" "], ids=["compact", "pretty"])
+@pytest.mark.parametrize(("redact", "spaces"), [((), b""), (("messages.content",), b" ")])
 def test_a_hundred_thousand_messages_are_described_in_no_time(
     redact: tuple[str, ...], spaces: bytes
 ) -> None:

@@ -16,7 +16,7 @@ from heso.core.redaction import redact_fields
 from heso.integrations.hiding import hide_in_lists, put_back
 from heso.integrations.payloads import DIGEST, HIDDEN
 
-QUICK = settings(derandomize=True, deadline=None, max_examples=300)
+QUICK = settings(derandomize=True, deadline=None, max_examples=200)
 SECRET = "s3cr3t-é"  # noqa: S105  # opens nothing
 WRITTEN = SECRET.encode()[:6]
 

@@ -125,6 +125,9 @@ def test_an_outcome_that_cannot_be_written_costs_no_answer(
         captured = None
         action_hash = "00"
 
+        class receipt:  # noqa: N801
+            body = b'{"content":{"action":{"fields":{}}}}'
+
     recorder = Outcomes(type("S", (), {"records_outcomes": True})())
     recorder.admitted(Permit())
     assert recorder.seen({"model": "m"}) == {"model": "m"}

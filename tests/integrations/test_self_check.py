@@ -76,24 +76,27 @@ def test_a_closed_process_says_so() -> None:
     assert "passes the gate:" in look(code)
 
 
-def test_doctor_says_it_of_a_module(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_doctor_says_it_of_a_module(tmp_path: Path) -> None:
     pytest.importorskip("openai")
     create_project(tmp_path, None)
     (tmp_path / "agent_of_doctor.py").write_text(
-        "import heso\nfrom openai import OpenAI\nclient = heso.wrap(OpenAI(api_key='k'))\nother = OpenAI(api_key='k')\n"
+        "import heso\nfrom openai import OpenAI\n"
+        "client = heso.wrap(OpenAI(api_key='k'))\nother = OpenAI(api_key='k')\n"
     )
-    monkeypatch.setenv("STRIPE", "sk_live_51AbCdEfGhIj")
-    try:
-        assert main(["doctor", "--project", str(tmp_path), "--module", "agent_of_doctor"]) == 0
-    finally:
-        sys.modules.pop("agent_of_doctor", None)
-    said = capsys.readouterr().out
-    assert "passes the gate: 1 openai.OpenAI client" in said
-    assert "past the gate: 1 openai.OpenAI client not wrapped" in said
-    assert "STRIPE in the environment holds a live payment key" in said
-    assert "51AbCd" not in said
+    heso_program = Path(sys.executable).with_name("heso")
+    done = subprocess.run(
+        [heso_program, "doctor", "--project", tmp_path, "--module", "agent_of_doctor"],
+        env={"PATH": os.environ["PATH"], "STRIPE": "sk_live_51AbCdEfGhIj"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "passes the gate: 1 openai.OpenAI client" in done.stdout
+    assert "past the gate: 1 openai.OpenAI client not wrapped" in done.stdout
+    assert "STRIPE in the environment holds a live payment key" in done.stdout
+    assert "51AbCd" not in done.stdout
 
 
 def test_doctor_without_a_module_says_where_to_look(tmp_path: Path, capsys: Any) -> None:

@@ -21,8 +21,8 @@ from heso.integrations.websockets import gate_all_websockets
 Gating = Callable[[ModuleType, Settings, Patches], None]
 
 LIBRARIES: Mapping[str, Gating] = {
-    "httpx": lambda module, settings, patches: httpx.gate(module, settings, patches, is_gating),
-    "httpx2": lambda module, settings, patches: httpx.gate(module, settings, patches, is_gating),
+    "httpx": httpx.gate,
+    "httpx2": httpx.gate,
     "requests": requests.gate,
     "urllib3": urllib3.gate,
     "aiohttp": aiohttp.gate,
@@ -34,30 +34,33 @@ _STARTS_PROGRAMS = ("httpcore", "httpcore2")
 """Loaded at a client's first request, they load trio if it is there, which asks a program where a library lies."""
 _patches = Patches()
 _gated: list[str] = []
+_modules: dict[str, ModuleType] = {}
 
 
 def gate_http(
     *,
     name: str = "http",
     redact: Iterable[str] = (),
+    proxies: Iterable[str] = (),
     seal: bool = False,
     allow: Iterable[str] = (),
 ) -> list[str]:
     """Gate the requests of httpx, httpx2, requests, urllib3, aiohttp, http.client and websockets, as far as they are
     installed; the names of those that are. Clients that exist already are gated too. Calling it again replaces it.
 
-    `name` is the tool on receipts. `redact` lists more paths that no receipt shows, such as `http.path`. `seal` also
-    refuses every connection and program that starts in Python outside of a gated request, for the rest of the process;
+    `name` is the tool on receipts. `redact` lists more paths that no receipt shows, such as `http.path`. `proxies` lists
+    the `host:port`s and `unix:` paths that requests may go through: policy judges where a request says it goes, and a proxy
+    could lead elsewhere. `seal` also refuses every connection and program that starts in Python outside of a gated request, for the rest of the process;
     `allow` lists the hosts, `host:port`s, addresses and `unix:` paths that may still be reached (see `heso.self_check`).
 
     A gated request raises `BlockedError`, `SuspendedError` or `GateError` before it is sent.
     """
-    if isinstance(redact, str) or isinstance(allow, str):
-        raise TypeError("redact and allow take lists: redact=[...], allow=[...]")
+    if any(isinstance(given, str) for given in (redact, proxies, allow)):
+        raise TypeError("redact, proxies and allow take lists: redact=[...]")
     paths = tuple(redact)
     for path in paths:
         check_path(path)
-    settings = Settings(name=name, redact=paths, is_model=False)
+    settings = Settings(name=name, redact=paths, is_model=False, proxies=frozenset(proxies))
     ungate_http()
     _gate_libraries(settings)
     if seal:
@@ -70,7 +73,8 @@ def _gate_libraries(settings: Settings) -> None:
     for library, gate in LIBRARIES.items():
         if library in sys.modules or _is_installed(library):
             try:
-                gate(importlib.import_module(library), settings, _patches)
+                module = _modules[library] = importlib.import_module(library)
+                gate(module, settings, _patches)
             except Exception as error:
                 ungate_http()
                 raise CannotGate(library, type(error).__name__) from error
@@ -95,6 +99,11 @@ def ungate_http() -> None:
 
 def is_gating() -> bool:
     return bool(_gated)
+
+
+def is_library_gated(name: str) -> bool:
+    """Whether what a program would use now is what was gated: a module can be loaded a second time."""
+    return name in _gated and _modules.get(name) is sys.modules.get(name)
 
 
 def gated_libraries() -> list[str]:
