@@ -585,7 +585,7 @@ def test_no_call_is_described_that_is_larger_than_an_action_may_be(
 ) -> None:
     exchange = sent(LARGE[what]())
     try:
-        with within(0.5):
+        with within(3):
             described = describe(exchange, Settings(name="model", redact=redact))
     except Malformed:
         assert what in MAY_BE_REFUSED
@@ -598,7 +598,7 @@ def test_no_call_is_described_that_is_larger_than_an_action_may_be(
 def test_a_form_of_many_parts_is_no_larger_than_an_action_may_be(number: int) -> None:
     exchange = form({f"field{index}": "x" * 2000 for index in range(number)}, [("f", b"1" * 10**6)])
     try:
-        with within(0.5):
+        with within(3):
             described = describe(exchange, MODEL)
     except Malformed:
         return
