@@ -119,7 +119,7 @@ def _options_of(client: Any, exchange: Exchange) -> dict[str, Any]:
     options: dict[str, Any] = {"cast_to": module.Response}
     if exchange.body and exchange.media_type != FORM:
         options["content"] = exchange.body
-        headers["content-type"] = exchange.headers.get("content-type", "")
+        headers["Content-Type"] = exchange.headers.get("content-type", "")  # spelled as its default
     options["options"] = {"headers": headers, "max_retries": 0}
     return options
 
