@@ -72,15 +72,16 @@ async def _send_again(name: str, factory: Callable[[], Any], fields: dict[str, o
     if client.is_closed():
         raise GateError(name, "its client is closed", "let the factory make a new one each time")
     exchange = exchange_of(fields, {})
-    is_multipart = exchange.media_type == FORM  # no client takes one ready-made
     send = getattr(client, exchange.method.lower())
+    options = _options_of(client, send, exchange)
+    puts_body = bool(exchange.body) and "content" not in options
     try:
-        with admitted_already(exchange, settings, puts_body=is_multipart):
+        with admitted_already(exchange, settings, puts_body=puts_body):
             if iscoroutinefunction(send):
-                response = await _sent(client, send, exchange, is_shared=is_shared)
+                response = await _sent(client, send, exchange.url, options, is_shared=is_shared)
             else:
                 response = await to_thread.run_sync(
-                    lambda: _send_inline(client, send, exchange, is_shared=is_shared)
+                    lambda: _send_inline(client, send, exchange.url, options, is_shared=is_shared)
                 )
     except HesoError:
         raise
@@ -91,9 +92,11 @@ async def _send_again(name: str, factory: Callable[[], Any], fields: dict[str, o
     return kept_answer(response)
 
 
-async def _sent(client: Any, send: Any, exchange: Exchange, *, is_shared: bool) -> Any:
+async def _sent(
+    client: Any, send: Any, url: str, options: dict[str, Any], *, is_shared: bool
+) -> Any:
     try:
-        response = await send(exchange.url, **_options_of(client, exchange))
+        response = await send(url, **options)
         await response.aread()
         return response
     finally:
@@ -101,9 +104,11 @@ async def _sent(client: Any, send: Any, exchange: Exchange, *, is_shared: bool) 
             await client.close()
 
 
-def _send_inline(client: Any, send: Any, exchange: Exchange, *, is_shared: bool) -> Any:
+def _send_inline(
+    client: Any, send: Any, url: str, options: dict[str, Any], *, is_shared: bool
+) -> Any:
     try:
-        response = send(exchange.url, **_options_of(client, exchange))
+        response = send(url, **options)
         response.read()
         return response
     finally:
@@ -111,13 +116,16 @@ def _send_inline(client: Any, send: Any, exchange: Exchange, *, is_shared: bool)
             client.close()
 
 
-def _options_of(client: Any, exchange: Exchange) -> dict[str, Any]:
+def _options_of(client: Any, send: Any, exchange: Exchange) -> dict[str, Any]:
+    """How the client is told to send it: with its body where the client takes one ready-made, which then is signed, if the
+    client signs; else the body is put in at the door."""
     module = find_httpx(client._client)  # noqa: SLF001
     if module is None:
         raise GateError(type(client).__name__, "what it sends with is not known")
     headers = {k: v for k, v in exchange.headers.items() if k != "content-type"}
     options: dict[str, Any] = {"cast_to": module.Response}
-    if exchange.body and exchange.media_type != FORM:
+    takes_content = "content" in signature(send).parameters and exchange.media_type != FORM
+    if exchange.body and takes_content:
         options["content"] = exchange.body
         headers["Content-Type"] = exchange.headers.get("content-type", "")  # spelled as its default
     options["options"] = {"headers": headers, "max_retries": 0}
