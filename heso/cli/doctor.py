@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     if options.module:
         load_modules(options)
     worst = 0
-    for finding in (*_examine(options.project), *_ways_out(options.module)):
+    for finding in (*_ways_out(options.module), *_examine(options.project)):
         answer(f"{paint(f'{finding.level:<4}', _COLOURS[finding.level])}  {visible(finding.says)}")
         if finding.next_step:
             answer(f"      {visible(finding.next_step)}")
