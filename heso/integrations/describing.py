@@ -14,7 +14,7 @@ Rule 3: headers that say who one is are no part of the action and are never kept
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from heso.async_gate.stages import Call
@@ -113,7 +113,7 @@ def is_same(one: Exchange, other: Exchange) -> bool:
 def headers_to_send(exchange: Exchange) -> dict[str, str]:
     """The headers of an approved request that a client has to send besides its own."""
     kind = exchange.headers.get("content-type")
-    added = {name: str(value) for name, value in _added_headers(exchange).items()}
+    added = _added_headers(exchange)
     return added if kind is None else {**added, "content-type": kind}
 
 
@@ -139,7 +139,9 @@ def _describe_model_call(exchange: Exchange, settings: Settings) -> Described:
     if "body" in opaque and settings.redact:
         hidden.append(f"{HTTP}.body")  # no path leads into it
     added = _added_headers(exchange)
+    _refuse_other_host(exchange)
     if added:
+        _refuse_unhideable(added)
         http["headers"] = added
         hidden += [f"{HTTP}.headers.{name}" for name in added if name not in _SHOWN_HEADERS]
     verb = Verb.LLM_CALL if runs_a_model(exchange) else Verb.HTTP_REQUEST
@@ -156,6 +158,7 @@ def _can_be_sent_later(exchange: Exchange) -> bool:
 def _describe_request(exchange: Exchange, settings: Settings, *, whole: bool) -> Described:
     """Method, place and sizes; what it says is hidden, and is there at all only where people are asked about it."""
     http = _http_of(exchange)
+    _refuse_other_host(exchange)
     names = {pair.partition("=")[0] for pair in exchange.query.split("&") if "=" in pair}
     http["query_names"] = sorted(names)
     del http["query"]
@@ -165,11 +168,23 @@ def _describe_request(exchange: Exchange, settings: Settings, *, whole: bool) ->
     payloads = Payloads(settings.largest)
     if whole and exchange.body is not None:
         if exchange.body:
-            http["body"] = payloads.binary(exchange.body)
+            http["body"] = _body_by_hash(exchange, payloads)
         http["query"] = exchange.shown_query
         hidden = [f"{HTTP}.body", f"{HTTP}.query"]
     call = _call(exchange, settings, {HTTP: http}, Verb.HTTP_REQUEST, (*settings.redact, *hidden))
     return Described(call, payloads.kept, exchange.body is not None)
+
+
+def _body_by_hash(exchange: Exchange, payloads: Payloads) -> object:
+    """The body's hash; of a form the hash of each part, because its boundary is drawn by lot."""
+    body = exchange.body or b""
+    if exchange.media_type == FORM:
+        try:
+            parts = parse_parts(body, exchange.headers["content-type"])
+        except Malformed:
+            return payloads.binary(body)
+        return [{"name": part.name, **payloads.file(part)} for part in parts]
+    return payloads.binary(body)
 
 
 def _call(
@@ -294,18 +309,21 @@ def _has_long_digits(body: bytes) -> bool:
 _DIGITS_AS_ZERO = bytes(ord("0") if chr(byte) in "0123456789" else byte for byte in range(256))
 
 
-def _added_headers(exchange: Exchange) -> dict[str, object]:
-    """What somebody put in the headers that is part of the action. Raises `Malformed` for a name that no path can hide,
-    and for a host that is not the URL's."""
-    _refuse_other_host(exchange)
-    added: dict[str, object] = {}
-    for name, value in exchange.headers.items():
-        if name in _OF_THE_CONNECTION or name.startswith(_OF_THE_CLIENT) or is_credential(name):
-            continue
+def _added_headers(exchange: Exchange) -> dict[str, str]:
+    """What somebody put in the headers that is part of the action."""
+    return {
+        name: value
+        for name, value in exchange.headers.items()
+        if not (
+            name in _OF_THE_CONNECTION or name.startswith(_OF_THE_CLIENT) or is_credential(name)
+        )
+    }
+
+
+def _refuse_unhideable(names: Iterable[str]) -> None:
+    for name in names:
         if "." in name or "*" in name:
             raise Malformed("header", "its name has a dot or a star, and cannot be hidden", name)
-        added[name] = value
-    return added
 
 
 def _refuse_other_host(exchange: Exchange) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 WEBSOCKET_SCHEMES = ("ws", "wss")
 _CREDENTIAL = re.compile(
     r"authorization|token|secret|cookie|password|passwd|signature|credential|session|x-amz-|(?:^|[-_])(?:auth|sig|key|apikey)(?:$|[-_])"
@@ -45,7 +46,7 @@ class Exchange:
     def address(self) -> tuple[str, int]:
         """Host and port that it connects to."""
         scheme, host, port = self._place()
-        return host, port or (443 if scheme in ("https", "wss") else 80)
+        return host, port or _PORTS.get(scheme, 0)
 
     @property
     def path(self) -> str:
@@ -76,7 +77,8 @@ class Exchange:
 
     def _place(self) -> tuple[str, str, int | None]:
         parts = urlsplit(self.url)
-        return parts.scheme.lower(), parts.hostname or "", parts.port
+        scheme, port = parts.scheme.lower(), parts.port
+        return scheme, parts.hostname or "", None if port == _PORTS.get(scheme) else port
 
 
 def is_credential(name: str) -> bool:

@@ -23,11 +23,14 @@ from heso.integrations.describing import Settings, headers_to_send
 from heso.integrations.exchange import Exchange
 from heso.integrations.layers import Layer, sending
 from heso.integrations.passage import (
+    Asked,
     Passage,
     Refused,
     check_out,
     check_out_async,
     current_passage,
+    recall_here,
+    recall_here_async,
     run_gated,
     run_gated_async,
     unseen,
@@ -59,8 +62,8 @@ def seal(client: Any, settings: Settings, is_on: Callable[[], bool] | None = Non
         return
     kind = (_SendAsync, _DoorAsync) if isinstance(client, module.AsyncClient) else (_Send, _Door)
     shared = _Shared(weakref.ref(client), settings, is_on)
-    vars(client)[DOOR] = kind[1](shared, type(client)._send_single_request)  # noqa: SLF001  # the door
-    vars(client)["send"] = kind[0](shared, type(client).send)
+    vars(client)[DOOR] = kind[1](shared, DOOR)
+    vars(client)["send"] = kind[0](shared, "send")
 
 
 def is_sealed(client: object) -> bool:
@@ -76,8 +79,12 @@ class _Shared:
 
 
 class _Sealed:
-    def __init__(self, shared: _Shared, original: Callable[..., Any]) -> None:
-        self._shared, self._original = shared, original
+    def __init__(self, shared: _Shared, name: str) -> None:
+        self._shared, self._name = shared, name
+
+    def _original(self, client: Any, *args: Any, **kwargs: Any) -> Any:
+        """What the class has for it now: others may have put something in its place since, or taken it back."""
+        return getattr(type(client), self._name)(client, *args, **kwargs)
 
     def is_on(self) -> bool:
         return self._shared.is_on is None or self._shared.is_on()
@@ -208,10 +215,21 @@ def _out(
     if _is_whole(used, request):
         body = b"".join(request.stream)
         request.stream = _module_of(request).ByteStream(body)
+    if not request.url.host:
+        return original(client, request)  # which says that this is no URL
     exchange = _exchange(client, request, body, used)
-    check_out(exchange, settings, passage)
-    with sending(Layer.FRONT, exchange):
-        return original(client, request)
+
+    def send() -> Any:
+        with sending(Layer.FRONT, exchange):
+            return original(client, request)
+
+    try:
+        check_out(exchange, settings, passage)
+    except Asked as asked:
+        if passage is None or not passage.left:
+            raise
+        return _answer_or(recall_here(asked, passage, send), request, passage)
+    return send()
 
 
 async def _out_async(
@@ -227,10 +245,26 @@ async def _out_async(
     if _is_whole(used, request):
         body = b"".join([piece async for piece in request.stream])
         request.stream = _module_of(request).ByteStream(body)
-    exchange = _exchange(client, request, body, used)
-    await check_out_async(exchange, settings, passage)
-    with sending(Layer.FRONT, exchange):
+    if not request.url.host:
         return await original(client, request)
+    exchange = _exchange(client, request, body, used)
+
+    async def send() -> Any:
+        with sending(Layer.FRONT, exchange):
+            return await original(client, request)
+
+    try:
+        await check_out_async(exchange, settings, passage)
+    except Asked as asked:
+        if passage is None or not passage.left:
+            raise
+        return _answer_or(await recall_here_async(asked, passage, send), request, passage)
+    return await send()
+
+
+def _answer_or(told: Any, request: Any, passage: Passage) -> Any:
+    """The response, or one made of what was kept of somebody else's."""
+    return _answer(request, passage) if passage.is_answered else told
 
 
 def _sending_passage(client: object) -> Passage | None:

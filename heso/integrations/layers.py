@@ -12,13 +12,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeVar
+from urllib.parse import unquote
 
 from heso.async_gate.errors import GateError
 from heso.integrations.describing import Settings
-from heso.integrations.exchange import Exchange
+from heso.integrations.exchange import Exchange, segments
 from heso.integrations.passage import (
     Passage,
     Refused,
+    SentOnce,
     check_out,
     current_passage,
     run_gated,
@@ -44,11 +46,26 @@ class Sending:
 
     layer: Layer
     exchange: Exchange
+    is_once: bool = False
+    """People approved it: the libraries beneath do not try again."""
     is_over: bool = False
+    went_down: bool = False
 
     def is_for(self, exchange: Exchange) -> bool:
-        mine = self.exchange
-        return (mine.method, mine.origin) == (exchange.method, exchange.origin)
+        """Whether that is this, as a library beneath spells it."""
+        mine, other = self.exchange, exchange
+        return (mine.method, mine.origin, segments(mine.path), unquote(mine.query)) == (
+            other.method,
+            other.origin,
+            segments(other.path),
+            unquote(other.query),
+        )
+
+    def go_down(self, tool: str) -> None:
+        """A library beneath takes it up. Raises `Refused` when it does so again, and may not."""
+        if self.is_once and self.went_down:
+            raise Refused(SentOnce(tool))
+        self.went_down = True
 
 
 _sending: ContextVar[Sending | None] = ContextVar("heso_sending", default=None)
@@ -70,7 +87,9 @@ def is_let_through(layer: Layer, exchange: Exchange) -> bool:
 @contextmanager
 def sending(layer: Layer, exchange: Exchange) -> Iterator[None]:
     """What is sent inside, to where this goes, was let through."""
-    found = Sending(layer, exchange)
+    passage = current_passage()
+    is_once = passage is not None and passage.is_approved
+    found = Sending(layer, exchange, is_once)
     token = _sending.set(found)
     try:
         yield

@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NoReturn, TypeVar, cast
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from heso.async_gate.door import installed_gate
 from heso.async_gate.errors import CaptureError, GateError, NotAStep, ToolFailedError
@@ -53,12 +54,27 @@ class Passage:
     """Whether the next call takes this passage instead of one of its own."""
     is_sending: bool = False
     is_over: bool = False
-    went_out: bool = False
+    left: int = 0
+    """How many requests went out in it."""
+    is_used: bool = False
+    """Whether what was approved went out."""
 
     @property
     def is_answered(self) -> bool:
         """Whether the request at hand is answered without being sent."""
         return self.answer is not _NOTHING
+
+
+@dataclass(eq=False)
+class SentOnce(HesoError):
+    """What people approved went out, and the client wanted to send it again. It did not."""
+
+    tool: str
+
+    next_step = "look at what came of it, and ask again"
+
+    def __str__(self) -> str:
+        return f"{self.tool} was sent once, as approved, and is not sent again"
 
 
 class Refused(BaseException):
@@ -133,9 +149,12 @@ async def run_gated_async(
     return _raised(await _tried_async(partial(_inside_async, send, passage, unseen)))
 
 
-def check_out(exchange: Exchange, settings: Settings, passage: Passage | None) -> None:
-    """Let a request through, or raise: `Refused` and `Asked` inside a passage, the error itself outside of one."""
-    if passage is not None and _is_admitted(passage, exchange):
+def check_out(
+    exchange: Exchange, settings: Settings, passage: Passage | None, *, is_leaving: bool = True
+) -> None:
+    """Let a request through, or raise: `Refused` and `Asked` inside a passage, the error itself outside of one.
+    `is_leaving` False: it is only asked about here, and goes out by another door."""
+    if passage is not None and _is_admitted(passage, exchange, is_leaving=is_leaving):
         return
     used = settings if passage is None else passage.settings
     try:
@@ -149,12 +168,12 @@ def check_out(exchange: Exchange, settings: Settings, passage: Passage | None) -
         _hand_out(passage, Asked(asked, exchange, described))
     except HesoError as error:
         _hand_out(passage, Refused(error))
-    _let_through(passage, exchange, permit)
+    _let_through(passage, exchange, permit, is_leaving=is_leaving)
 
 
 async def check_out_async(exchange: Exchange, settings: Settings, passage: Passage | None) -> None:
     """`check_out` for an asynchronous client."""
-    if passage is not None and _is_admitted(passage, exchange):
+    if passage is not None and _is_admitted(passage, exchange, is_leaving=True):
         return
     used = settings if passage is None else passage.settings
     try:
@@ -198,11 +217,7 @@ class _Again:
     ran: bool = False
 
     def caller(self, function: Callable[..., object]) -> Caller:
-        headers = self.asked.exchange.headers
-        values = [value for name, value in headers.items() if is_credential(name)]
-        secrets = tuple(
-            dict.fromkeys(text for v in values for text in (v, v.split()[-1]) if v.strip())
-        )
+        secrets = tuple(dict.fromkeys(_secrets_of(self.asked.exchange)))
         return Caller(function, (), {}, self.asked.described.call.fields, secrets)
 
     def runner(self, send: Callable[[], T], settings: Settings) -> Callable[..., T]:
@@ -223,6 +238,16 @@ class _Again:
 
         return run
 
+    def alone(self, send: Callable[[], T]) -> Callable[..., T]:
+        def run(**changed: object) -> T:
+            if changed:
+                why = "an approver changed it, and it is in the middle of a call"
+                raise GateError(self.asked.asked.ticket.tool_name, why, "make it by itself")
+            self.ran = True
+            return send()
+
+        return run
+
     def answered(self, settings: Settings, told: object) -> Passage:
         if told is None:
             asked = self.asked.asked.ticket
@@ -234,6 +259,17 @@ class _Again:
         exchange = self.asked.exchange
         made = exchange_of(changed, exchange.headers) if changed else None
         return Passage(settings, self.owner, [made or exchange], is_approved=True, changed=made)
+
+
+def _secrets_of(exchange: Exchange) -> Iterator[str]:
+    """What says who one is, as an error might repeat it."""
+    values = [value for name, value in exchange.headers.items() if is_credential(name)]
+    parts = urlsplit(exchange.url)
+    values += [value for name, value in parse_qsl(parts.query) if is_credential(name)]
+    values += [value for value in (parts.password, parts.username) if value]
+    for value in values:
+        if value.strip():
+            yield from (value, value.split()[-1], quote(value), quote_plus(value))
 
 
 def _new_passage(settings: Settings, owner: object) -> Passage:
@@ -352,23 +388,52 @@ def _keep(gate: Gate, described: Described) -> None:
         gate.reveals.keep(name, content)
 
 
-def _is_admitted(passage: Passage, exchange: Exchange) -> bool:
+def _is_admitted(passage: Passage, exchange: Exchange, *, is_leaving: bool) -> bool:
     """Whether it is what was admitted. Raises `Refused` for what people approved, once it went out."""
     if not any(is_same(one, exchange) for one in passage.admitted):
         return False
-    if passage.is_approved and is_same(passage.admitted[0], exchange):
-        if passage.went_out:
-            why = "it was sent, and what people approved is sent once"
-            cure = "look at what came of it, and ask again"
-            raise Refused(GateError(passage.settings.name, why, cure))
-        passage.went_out = True
+    if passage.is_approved and is_same(passage.admitted[0], exchange) and is_leaving:
+        if passage.is_used:
+            raise Refused(SentOnce(passage.settings.name))
+        passage.is_used = True
+    passage.left += is_leaving
     return True
 
 
-def _let_through(passage: Passage | None, exchange: Exchange, permit: Permit) -> None:
+def _let_through(
+    passage: Passage | None, exchange: Exchange, permit: Permit, *, is_leaving: bool = True
+) -> None:
     if passage is not None:
         passage.admitted.append(exchange)
         passage.permit = passage.permit or permit
+        passage.left += is_leaving
+
+
+def recall_here(asked: Asked, passage: Passage, send: Callable[[], T]) -> T:
+    """A later request of a call whose first ones are out was asked before: it alone is sent now, if it was approved, by
+    `send`. Raises `Refused` for what else became of it."""
+    again = _Again(asked, passage.owner)
+    caller = again.caller(again.alone(send))
+    try:
+        told = recall_inline(_gate(passage.settings.name), asked.asked, caller)
+    except HesoError as error:
+        raise Refused(error) from error
+    if not again.ran:
+        passage.answer = told
+    return cast("T", told)
+
+
+async def recall_here_async(asked: Asked, passage: Passage, send: Callable[[], Awaitable[T]]) -> T:
+    """`recall_here` for an asynchronous client."""
+    again = _Again(asked, passage.owner)
+    caller = again.caller(again.alone(send))
+    try:
+        told = await recall(_gate(passage.settings.name), asked.asked, caller)
+    except HesoError as error:
+        raise Refused(error) from error
+    if not again.ran:
+        passage.answer = told
+    return cast("T", told)
 
 
 def _hand_out(passage: Passage | None, signal: Asked | Refused) -> NoReturn:

@@ -55,7 +55,7 @@ def _body_of(fields: Mapping[str, object], http: Mapping[str, object]) -> tuple[
     named = {name: value for name, value in fields.items() if name != HTTP}
     if "body" in http:
         content = restore_payloads(http["body"], _find_payload)
-        return (content.content if isinstance(content, Part) else orjson.dumps(content)), kind
+        return (content.content if isinstance(content, Part) else _write_json(content)), kind
     if not kind and not named:
         return b"", ""
     moved = cast("dict[str, object]", http.get("hidden", {}))
@@ -63,7 +63,14 @@ def _body_of(fields: Mapping[str, object], http: Mapping[str, object]) -> tuple[
     if kind == FORM:
         order = cast("list[str]", http.get("order") or [])
         return _write_parts(restored, order), f"{kind}; boundary={_BOUNDARY}"
-    return orjson.dumps(restored), kind
+    return _write_json(restored), kind
+
+
+def _write_json(value: object) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        raise Malformed("body", "holds files where JSON has none") from None
 
 
 def _find_payload(name: Digest) -> bytes | None:

@@ -194,10 +194,15 @@ def _with_way(exchange: Exchange, options: Mapping[str, Any], settings: Settings
     if any(options.get(name) is not None for name in ("host", "port", "sock", "unix", "path")):
         why = "its options lead elsewhere than its URL"
         raise CaptureError(settings.name, why, "say in the URL where it goes")
-    return replace(exchange, via=_proxy_of(options.get("proxy")))
+    return replace(exchange, via=_proxy_of(exchange.url, options.get("proxy", True)))
 
 
-def _proxy_of(proxy: object) -> str:
+def _proxy_of(url: str, proxy: object) -> str:
+    """The proxy's `host:port`: the given one, or, as the library does by itself, the environment's."""
+    if proxy is True:
+        uri: Any = importlib.import_module(f"{_PACKAGE}.uri")
+        find = getattr(uri, "get_proxy", None)  # from version 15 on
+        proxy = None if find is None else find(uri.parse_uri(url))
     return urlsplit(proxy).netloc.rpartition("@")[2] if isinstance(proxy, str) else ""
 
 

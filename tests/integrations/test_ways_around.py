@@ -500,6 +500,148 @@ def test_a_method_is_judged_as_it_is(gated: Shop, server: ModelServer) -> None:
     assert server.requests == []
 
 
+def test_what_a_hook_sends_through_the_adapter_is_asked_about(
+    gated: Shop, server: ModelServer
+) -> None:
+    def hook(response: Any, **_: Any) -> Any:
+        if response.request.body == b"amount=1":
+            other = response.request.copy()
+            other.body, other.headers["Content-Length"] = b"amount=9", "8"
+            return response.connection.send(other)
+        return response
+
+    act_for(gated, "asked")
+
+    def pay() -> Any:
+        with requests.Session() as session:
+            return session.post(server.url + "/pay", data=b"amount=1", hooks={"response": hook})
+
+    approve(gated, pay)
+    with pytest.raises(heso.GateError, match="not what was approved"):
+        pay()
+    assert [request.body for request in server.requests] == [b"amount=1"]
+
+
+def test_an_adapter_that_tries_again_sends_what_was_approved_once(
+    gated: Shop, server: ModelServer
+) -> None:
+    from requests.adapters import HTTPAdapter
+
+    server.answers = lambda _: Answer(b"", status=503)
+    act_for(gated, "asked")
+    retry = urllib3.Retry(3, status_forcelist=[503], backoff_factor=0, allowed_methods=None)
+
+    def pay() -> Any:
+        with requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=retry))
+            return session.post(server.url + "/pay", data=b"amount=1")
+
+    approve(gated, pay)
+    with pytest.raises(heso.HesoError, match="sent once"):
+        pay()
+    assert len(server.requests) == 1
+
+
+def test_a_pools_own_redirect_is_asked_about(gated: Shop, server: ModelServer) -> None:
+    server.answers = lambda r: (
+        Answer(b"", status=302, headers={"location": "/admin"}) if r.path == "/a" else None
+    )
+    gated.rule(
+        '[[rule]]\nid = "no"\norder = 1\nverb = "any"\nconditions = [{ field = "http.path", op = "eq", value = "/admin" }]\n'
+        'decision = "block"\n[[rule]]\nid = "rest"\norder = 2\nverb = "any"\ndecision = "allow"\n'
+    )
+    pool = urllib3.HTTPConnectionPool("127.0.0.1", int(server.url.rpartition(":")[2]))
+    with pytest.raises(heso.BlockedError):
+        pool.request("GET", "/a")
+
+    def body() -> Iterator[bytes]:
+        urllib.request.urlopen(server.url + "/admin", data=b"x")  # noqa: S310  # this machine's
+        yield b"ok"
+
+    with pytest.raises(heso.BlockedError):
+        requests.post(server.url + "/ok", data=body(), timeout=5)
+    assert "/admin" not in [request.path for request in server.requests]
+    pool.close()
+
+
+def test_a_redirect_that_was_approved_does_not_send_the_first_request_twice(
+    gated: Shop, server: ModelServer
+) -> None:
+    server.answers = lambda r: (
+        Answer(b"", status=303, headers={"location": "/asked"}) if r.path == "/post" else None
+    )
+    gated.rule(
+        '[[rule]]\nid = "asked"\norder = 1\nverb = "any"\nconditions = [{ field = "http.path", op = "eq", value = "/asked" }]\n'
+        'decision = "require_approval"\napprovers = ["finance"]\n'
+        '[[rule]]\nid = "rest"\norder = 2\nverb = "any"\ndecision = "allow"\n'
+        + gated.policy_text[gated.policy_text.index("[[approver]]") :]
+    )
+
+    def go() -> Any:
+        return httpx.post(server.url + "/post", content=b"x", follow_redirects=True)
+
+    approve(gated, go)
+    server.requests.clear()
+    assert go().status_code == 200
+    assert [request.path for request in server.requests] == ["/post", "/asked"]
+
+
+def test_a_client_that_outlives_instrumenting_is_gated_by_what_is_there(
+    office: Shop, server: ModelServer
+) -> None:
+    heso.instrument()
+    with openai.OpenAI(api_key="k", base_url=server.url + "/v1") as made:
+        heso.gate_http()
+        heso.uninstrument()
+        act_for(office, "blocked")
+        with pytest.raises(heso.BlockedError):
+            made.models.list()
+        heso.ungate_http()
+        made.models.list()
+    assert len(server.requests) == 1
+
+
+def test_another_host_header_is_refused_for_any_request(gated: Shop, server: ModelServer) -> None:
+    for call in (requests.get, httpx.get):
+        with pytest.raises(heso.CaptureError, match="another host"):
+            call(server.url, headers={"Host": "evil.example"}, timeout=5)
+    assert server.requests == []
+
+
+def test_a_default_port_is_no_other_place(gated: Shop) -> None:
+    act_for(gated, "blocked")
+    with pytest.raises(heso.BlockedError):
+        requests.get("http://127.0.0.1:80/a", timeout=5)
+    assert [one["http"]["origin"] for one in fields(gated)] == ["http://127.0.0.1"]
+
+
+def test_a_form_can_be_approved(gated: Shop, server: ModelServer) -> None:
+    act_for(gated, "asked")
+
+    def upload() -> Any:
+        return requests.post(server.url + "/up", files={"f": ("a.txt", b"bytes")}, timeout=5)
+
+    approve(gated, upload)
+    assert upload().status_code == 200
+    assert len(server.requests) == 1
+
+
+def test_what_a_url_says_of_who_one_is_is_in_no_error_that_is_kept(gated: Shop) -> None:
+    act_for(gated, "asked")
+
+    def call() -> Any:
+        return requests.post(
+            "http://usr:PASSW0RD@127.0.0.1:1/x?api_key=QKEY1", data=b"x", timeout=1
+        )
+
+    name = approve(gated, call)
+    with pytest.raises(requests.ConnectionError):
+        call()
+    kept = repr(gated.desk.read(name)) + repr(gated.everything())
+    assert "QKEY1" not in kept
+    assert "PASSW0RD" not in kept
+
+
 SEALED = """
 import multiprocessing, socket, subprocess, sys, tempfile, pathlib, http.client
 import heso

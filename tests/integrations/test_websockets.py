@@ -8,7 +8,7 @@ import pytest
 
 import heso
 from heso.async_gate.context import Step
-from heso.testing.model_server import ModelServer
+from heso.testing.model_server import ModelServer, model_server
 from tests.approvals.shop import ADA, Shop
 from tests.integrations.clients import Kind, in_loop
 
@@ -118,8 +118,13 @@ def test_other_peoples_connections_are_left_alone(office: Shop, echo, say) -> No
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_wrapped_clients_realtime_connection_is_a_model_call(
-    office: Shop, server: ModelServer, is_async: bool
+    office: Shop, is_async: bool
 ) -> None:
+    with model_server() as server:  # its own: a place is known by its port
+        _check_realtime(office, server, is_async=is_async)
+
+
+def _check_realtime(office: Shop, server: ModelServer, *, is_async: bool) -> None:
     kind = Kind("openai", is_async)
     client = heso.wrap(kind.make(server.url))
     act_for(office, "blocked")

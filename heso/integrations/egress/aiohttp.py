@@ -103,15 +103,16 @@ def _exchange(request: Any, connector: Any, settings: Settings) -> Exchange:
     return Exchange(
         str.__str__(request.method).upper(),
         str(request.url).partition("#")[0],
-        checked_headers(_without_framing(request.headers), content, settings),
+        checked_headers(_without_framing(request.headers, content), content, settings),
         content,
         size,
         via if proxy is None else f"{proxy.host}:{proxy.port}",
     )
 
 
-def _without_framing(headers: Any) -> dict[str, str]:
-    """aiohttp frames the body itself, by what the payload is."""
-    return {
-        k: v for k, v in headers.items() if k.lower() not in ("transfer-encoding", "content-length")
-    }
+def _without_framing(headers: Any, content: bytes | None) -> dict[str, str]:
+    """aiohttp frames what is no bytes by itself."""
+    dropped = (
+        ("transfer-encoding",) if content is not None else ("transfer-encoding", "content-length")
+    )
+    return {name: value for name, value in headers.items() if name.lower() not in dropped}

@@ -20,6 +20,7 @@ from typing import Any
 from heso.async_gate.context import current_action_hash
 from heso.core.errors import HesoError
 from heso.integrations.layers import current_sending
+from heso.integrations.passage import current_passage
 from heso.policy.scope import parse_host
 from heso.transports.own import is_own_request
 
@@ -149,7 +150,8 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
 
 def _is_in_gated_tool() -> bool:
     """Whether this happens in the body of a gated tool, or is heso's own doing. A gated request starts no programs."""
-    return is_own_request() or current_action_hash() is not None
+    is_tool = current_action_hash() is not None and current_passage() is None
+    return is_own_request() or is_tool
 
 
 def _check_connection(address: object) -> None:

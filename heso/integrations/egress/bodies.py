@@ -44,9 +44,10 @@ def checked_headers(headers: Any, body: bytes | None, settings: Settings) -> Map
 def exchange_at(places: Places, method: str, target: str) -> Exchange:
     """A request target on a connection. A target with a host of its own goes through whoever the connection leads to."""
     scheme, host, port, via = places
+    target = "".join([str.__str__(target)])
     here = f"{scheme}://{_place(host, port, scheme)}"
     if target.startswith(("http://", "https://")):
-        exchange = Exchange(method, "".join([target]).partition("#")[0], via=via)
+        exchange = Exchange(method, target.partition("#")[0], via=via)
         if exchange.origin == Exchange(method, here).origin:
             return exchange
         return replace(exchange, via=via or f"{host}:{port or _PORTS[scheme]}")

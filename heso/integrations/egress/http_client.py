@@ -36,7 +36,8 @@ def _gated_request(
         verb = str.__str__(method).upper()
         said = checked_headers(headers, content, settings)
         exchange = exchange_at(_places(module, self), verb, url).with_body(said, content, size)
-        go = partial(original, self, method, url, sent, dict(headers or ()), **kwargs)
+        exact = "".join([str.__str__(url)])
+        go = partial(original, self, method, exact, sent, dict(headers or ()), **kwargs)
         return go_through(Layer.HTTP_CLIENT, exchange, settings, go, self)
 
     return request
@@ -46,7 +47,8 @@ def _gated_start(
     module: ModuleType, settings: Settings, original: Callable[..., Any]
 ) -> Callable[..., Any]:
     def putrequest(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        go = partial(original, self, method, url, *args, **kwargs)
+        exact = "".join([str.__str__(url)])
+        go = partial(original, self, method, exact, *args, **kwargs)
         verb = str.__str__(method).upper()
         exchange = exchange_at(_places(module, self), verb, url).with_body({}, None, None)
         found = current_sending()

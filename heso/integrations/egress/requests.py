@@ -16,7 +16,7 @@ from heso.integrations.passage import check_out, current_passage, run_gated, uns
 
 def gate(module: ModuleType, settings: Settings, patches: Patches) -> None:
     patches.put(module.Session, "send", partial(_gated_session, module, settings))
-    patches.put(module.adapters.HTTPAdapter, "send", _gated_adapter)
+    patches.put(module.adapters.HTTPAdapter, "send", partial(_gated_adapter, module, settings))
 
 
 def _gated_session(
@@ -31,7 +31,7 @@ def _gated_session(
         def go() -> Any:
             passage = current_passage(self)
             refuse_answered(settings, passage)
-            check_out(exchange, settings, passage)
+            check_out(exchange, settings, passage, is_leaving=False)
             return original(self, exact, **options)
 
         return run_gated(go, settings, unseen, owner=self)
@@ -39,26 +39,34 @@ def _gated_session(
     return send
 
 
-def _gated_adapter(original: Callable[..., Any]) -> Callable[..., Any]:
+def _gated_adapter(
+    module: ModuleType, settings: Settings, original: Callable[..., Any]
+) -> Callable[..., Any]:
     def send(self: Any, request: Any, *args: Any, **options: Any) -> Any:
-        go = partial(original, self, request, *args, **options)
         passage = current_passage()
-        for admitted in () if passage is None else passage.admitted:
-            if _is_this(admitted, request):
-                with sending(Layer.FRONT, admitted):
-                    return go()
-        return go()  # whoever calls an adapter by itself is asked by urllib3
+        if passage is None or not isinstance(passage.owner, module.Session):
+            return original(self, request, *args, **options)  # urllib3 asks
+        exact = _exact(request)
+        exchange = _exchange(module, passage.owner, exact, options, settings)
+        check_out(exchange, settings, passage)
+        with sending(Layer.FRONT, exchange):
+            return original(self, exact, *args, **options)
 
     return send
 
 
 def _exact(request: Any) -> Any:
     """The request with texts and bytes that are nothing but that: no subclass says something else than it holds."""
+    body = request.body
+    is_bytes = isinstance(body, bytes | bytearray | str)
+    has_exact_body = not is_bytes or type(body) in (str, bytes)
+    if type(request.method) is str and type(request.url) is str and has_exact_body:
+        return request
     exact = request.copy()
     exact.method = "".join([str.__str__(request.method)]).upper()
     exact.url = "".join([str.__str__(request.url)])
-    if isinstance(request.body, bytes | bytearray | str):
-        exact.body = body_of(request.body)[0]
+    if is_bytes:
+        exact.body = body_of(body)[0]
     return exact
 
 
@@ -73,15 +81,10 @@ def _exchange(
     headers = checked_headers(request.headers, body, settings)
     length = headers.get("content-length", "")
     return Exchange(
-        request.method,
+        request.method.upper(),
         request.url.partition("#")[0],
         headers,
         body,
         int(length) if body is None and length.isdecimal() else size,
         via=urlsplit(proxy if "//" in proxy else f"//{proxy}").netloc.rpartition("@")[2],
     )
-
-
-def _is_this(admitted: Exchange, request: Any) -> bool:
-    sent = Exchange(str(request.method).upper(), str(request.url).partition("#")[0])
-    return sent.target == admitted.target

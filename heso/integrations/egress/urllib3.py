@@ -5,12 +5,10 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from heso.async_gate.errors import GateError
-from heso.integrations.describing import Settings
+from heso.integrations.describing import Settings, is_same
 from heso.integrations.egress.bodies import body_of, checked_headers, exchange_at
 from heso.integrations.egress.patching import Patches
-from heso.integrations.layers import Layer, current_sending, go_through
-from heso.integrations.passage import Refused, current_passage
+from heso.integrations.layers import Layer, current_sending, go_through, is_let_through
 
 
 def gate(module: ModuleType, settings: Settings, patches: Patches) -> None:
@@ -26,23 +24,31 @@ def gate(module: ModuleType, settings: Settings, patches: Patches) -> None:
         ) -> Any:
             content, size = body_of(body)
             sent = body if content is None or body is None else content
-            said = checked_headers(headers, content, settings)
+            said = checked_headers(self.headers if headers is None else headers, content, settings)
+            exact = "".join([str.__str__(url)])
             verb = str.__str__(method).upper()
-            exchange = exchange_at(_places(self), verb, url).with_body(said, content, size)
-            go = partial(original, self, exchange.method, url, sent, headers, *args, **kwargs)
+            exchange = exchange_at(_places(self), verb, exact).with_body(said, content, size)
+            go = partial(original, self, verb, exact, sent, headers, *args, **kwargs)
             found = current_sending()
-            is_again = found is not None and found.layer is Layer.URLLIB3 and found.is_for(exchange)
-            passage = current_passage(self)
-            if is_again and passage is not None:
-                if passage.is_approved:
-                    why = "it was sent, and what people approved is sent once"
-                    raise Refused(GateError(settings.name, why, "turn off retries for it"))
+            is_mine = found is not None and found.layer is Layer.URLLIB3
+            is_again = found is not None and is_mine and is_same(found.exchange, exchange)
+            if found is not None and (is_again or is_let_through(Layer.URLLIB3, exchange)):
+                found.go_down(settings.name)
                 return go()
-            return go_through(Layer.URLLIB3, exchange, settings, go, self)
+            return go_through(
+                Layer.URLLIB3, exchange, settings, partial(_begin, go, settings), self
+            )
 
         return urlopen
 
     patches.put(module.connectionpool.HTTPConnectionPool, "urlopen", gated)
+
+
+def _begin(go: Callable[[], Any], settings: Settings) -> Any:
+    found = current_sending()
+    if found is not None:
+        found.go_down(settings.name)
+    return go()
 
 
 def _places(pool: Any) -> tuple[str, str, int | None, str]:
