@@ -504,6 +504,7 @@ def test_what_a_hook_sends_through_the_adapter_is_asked_about(
     gated: Shop, server: ModelServer
 ) -> None:
     def hook(response: Any, **_: Any) -> Any:
+        response.content  # noqa: B018  # read, so that its connection is free
         if response.request.body == b"amount=1":
             other = response.request.copy()
             other.body, other.headers["Content-Length"] = b"amount=9", "8"
