@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from heso.core.errors import HesoError
+from heso.integrations.calling import run_gated, run_gated_async
 from heso.integrations.describing import Settings
 from heso.integrations.httpx_door import find_httpx, seal
 from heso.integrations.outcomes import Outcomes
-from heso.integrations.passage import run_gated, run_gated_async
 from heso.integrations.sdk import Sdk
 from heso.integrations.sdks import SDKS, loaded_sdks, sdk_of
 from heso.integrations.websockets import gate_websockets

@@ -19,22 +19,19 @@ import orjson
 
 from heso.async_gate.errors import CaptureError
 from heso.core.forms import BYTES
-from heso.integrations.describing import Settings, headers_to_send
-from heso.integrations.exchange import Exchange
-from heso.integrations.layers import Layer, sending
-from heso.integrations.passage import (
-    Asked,
-    Passage,
-    Refused,
-    check_out,
-    check_out_async,
-    current_passage,
+from heso.integrations.calling import (
     recall_here,
     recall_here_async,
     run_gated,
     run_gated_async,
     unseen,
 )
+from heso.integrations.checkout import check_out, check_out_async
+from heso.integrations.describing import Settings, headers_to_send
+from heso.integrations.exchange import Exchange
+from heso.integrations.layers import Layer, sending
+from heso.integrations.passage import Passage, current_passage
+from heso.integrations.signals import Asked, Refused
 from heso.transports.own import is_own_request
 
 MODULES = ("httpx", "httpx2")

@@ -15,17 +15,12 @@ from typing import TypeVar
 from urllib.parse import unquote
 
 from heso.async_gate.errors import GateError
+from heso.integrations.calling import run_gated, unseen
+from heso.integrations.checkout import check_out
 from heso.integrations.describing import Settings
 from heso.integrations.exchange import Exchange, segments
-from heso.integrations.passage import (
-    Passage,
-    Refused,
-    SentOnce,
-    check_out,
-    current_passage,
-    run_gated,
-    unseen,
-)
+from heso.integrations.passage import Passage, current_passage
+from heso.integrations.signals import Refused, SentOnce
 from heso.transports.own import is_own_request
 
 T = TypeVar("T")

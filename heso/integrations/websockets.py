@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from heso.async_gate.errors import CaptureError
+from heso.integrations.calling import run_gated_async, unseen
+from heso.integrations.checkout import check_out_async
 from heso.integrations.describing import Settings
 from heso.integrations.exchange import Exchange
 from heso.integrations.layers import (
@@ -25,12 +27,7 @@ from heso.integrations.layers import (
     refuse_answered,
     sending,
 )
-from heso.integrations.passage import (
-    check_out_async,
-    current_passage,
-    run_gated_async,
-    unseen,
-)
+from heso.integrations.passage import current_passage
 
 _PACKAGE = "websockets"
 _GATED = "__heso_gated__"

@@ -7,6 +7,8 @@ from types import ModuleType
 from typing import Any
 from weakref import WeakSet
 
+from heso.integrations.calling import run_gated_async, unseen
+from heso.integrations.checkout import check_out_async
 from heso.integrations.describing import Settings
 from heso.integrations.egress.bodies import body_of, checked_headers
 from heso.integrations.egress.patching import Patches
@@ -18,13 +20,7 @@ from heso.integrations.layers import (
     refuse_answered,
     sending,
 )
-from heso.integrations.passage import (
-    Passage,
-    check_out_async,
-    current_passage,
-    run_gated_async,
-    unseen,
-)
+from heso.integrations.passage import Passage, current_passage
 
 _asked: "WeakSet[Any]" = WeakSet()
 """The requests that were asked about and are not written yet."""

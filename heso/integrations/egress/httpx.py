@@ -6,6 +6,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
+from heso.integrations.calling import run_gated, run_gated_async, unseen
 from heso.integrations.describing import Settings
 from heso.integrations.egress.patching import Patches
 from heso.integrations.httpx_door import (
@@ -17,7 +18,7 @@ from heso.integrations.httpx_door import (
     send_inside_async,
 )
 from heso.integrations.layers import refuse_answered
-from heso.integrations.passage import current_passage, run_gated, run_gated_async, unseen
+from heso.integrations.passage import current_passage
 from heso.transports.own import is_own_request
 
 

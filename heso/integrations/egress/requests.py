@@ -6,12 +6,14 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+from heso.integrations.calling import run_gated, unseen
+from heso.integrations.checkout import check_out
 from heso.integrations.describing import Settings
 from heso.integrations.egress.bodies import body_of, checked_headers
 from heso.integrations.egress.patching import Patches
 from heso.integrations.exchange import Exchange
 from heso.integrations.layers import Layer, is_let_through, refuse_answered, sending
-from heso.integrations.passage import check_out, current_passage, run_gated, unseen
+from heso.integrations.passage import current_passage
 
 
 def gate(module: ModuleType, settings: Settings, patches: Patches) -> None:
