@@ -164,7 +164,7 @@ class Constant:
     def ask(self, command: str) -> Answer:
         """Answer with the number, whatever it is a number of."""
         del command
-        return {"ms": self._number, "seconds": self._number}
+        return {"ms": self._number, "seconds": self._number, "bytes": self._number}
 
 
 def make_subject(name: str, scratch: Scratch) -> Askable:
@@ -209,6 +209,12 @@ def _floor_pair(scratch: Scratch) -> Askable:
 def _model_calls(session: str, scratch: Scratch) -> Askable:
     project = our_project(scratch.new_path(), ALLOW_MODELS)
     return scratch.model_calls(project, session, "seq 100", "aseq 100")
+
+
+def _page(scratch: Scratch) -> Askable:
+    from bench.page import Page  # noqa: PLC0415  # only a machine with a browser has what it imports
+
+    return Page(scratch.new_path())
 
 
 def _wheel(raw_key: bool, receipts: int, scratch: Scratch) -> Askable:
@@ -258,6 +264,9 @@ MAKERS: Mapping[str, Callable[[Scratch], Askable]] = {
     "wrapped client": partial(_model_calls, "wrapped"),
     "bare client": partial(_model_calls, "bare"),
     "constant 5": partial(Constant, 5.0),
+    "constant 0.5": partial(Constant, 0.5),
+    "constant 12 KB": partial(Constant, 12 * 1024.0),
+    "page": _page,
     "growing": Growing,
     "cold": ColdStarts,
 }
