@@ -4,6 +4,7 @@ Rule: what goes out was admitted as it is. A request that differs from the admit
       anything, is an action of its own.
 """
 
+from dataclasses import replace
 from typing import NoReturn
 
 from heso.async_gate.door import installed_gate
@@ -29,6 +30,7 @@ def check_out(
     try:
         gate = required_gate(used.name)
         described = _described(gate, exchange, used)
+        _keep(gate, described)
     except HesoError as error:
         _hand_out(passage, Refused(error))
     try:
@@ -48,6 +50,10 @@ async def check_out_async(exchange: Exchange, settings: Settings, passage: Passa
     try:
         gate = required_gate(used.name)
         described = _described(gate, exchange, used)
+        if described.is_to_be_kept:
+            from anyio import to_thread  # noqa: PLC0415  # only what waits needs it
+
+            await to_thread.run_sync(_keep, gate, described)
     except HesoError as error:
         _hand_out(passage, Refused(error))
     try:
@@ -67,27 +73,30 @@ def required_gate(name: str) -> Gate:
 
 
 def _described(gate: Gate, exchange: Exchange, settings: Settings) -> Described:
-    """The call. What only a person who approves it needs is kept first."""
+    """The call, whole where people are to be asked about it. Raises `CaptureError` for one that cannot wait for them."""
     try:
         described = describe(exchange, settings)
         needs_more = bool(described.payloads) or not described.can_wait or not settings.is_model
-        if needs_more and isinstance(gate.peek(described.call).decision, RequireApproval):
-            described = describe(exchange, settings, whole=True)
-            if gate.is_blocking:
-                _keep(gate, described)
+        if not needs_more or not _asks(gate, described):
+            return described
+        described = describe(exchange, settings, whole=True)
     except Malformed as error:
         raise CaptureError(settings.name, str(error), "send plain JSON") from error
-    return described
+    if not described.can_wait:
+        why = "it cannot wait for approval as it is: an integer beyond 2^53, or a body that is a stream"
+        raise CaptureError(settings.name, why, "pass such a number as text, and a body as bytes")
+    return replace(described, is_to_be_kept=True)
+
+
+def _asks(gate: Gate, described: Described) -> bool:
+    return gate.is_blocking and isinstance(gate.peek(described.call).decision, RequireApproval)
 
 
 def _keep(gate: Gate, described: Described) -> None:
-    if not described.can_wait:
-        why = "it cannot wait for approval as it is: an integer beyond 2^53, or a body that is a stream"
-        raise CaptureError(
-            described.call.tool_name, why, "pass such a number as text, and a body as bytes"
-        )
-    for name, content in described.payloads.items():
-        gate.reveals.keep(name, content)
+    """Keep what the call shows by hash, before it is asked about."""
+    if described.is_to_be_kept:
+        for name, content in described.payloads.items():
+            gate.reveals.keep(name, content)
 
 
 def _is_admitted(passage: Passage, exchange: Exchange, *, is_leaving: bool) -> bool:

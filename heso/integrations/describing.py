@@ -80,6 +80,8 @@ class Described:
     call: Call
     payloads: Mapping[Digest, bytes] = field(repr=False, default_factory=dict)
     can_wait: bool = True
+    is_to_be_kept: bool = False
+    """People are asked about it, and what it shows by hash has to be there when they have decided."""
 
 
 def describe(exchange: Exchange, settings: Settings, *, whole: bool = False) -> Described:

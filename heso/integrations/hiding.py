@@ -6,7 +6,8 @@ way that leads to it, and that object's entries are hidden as the format does it
     {"messages": [{"role": "user", "content": {"$hidden": "messages/0/content"}}],
      "http": {"hidden": {"messages/0/content": {"_sd": ...}}}}
 
-Rule: a path that runs into something else hides that instead, as everywhere.
+Rule: a path that runs into something else hides that instead, as everywhere; and so does one that leads to more places than
+      a receipt has room for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from heso.core.forms import is_standin
 from heso.integrations.payloads import DIGEST, HIDDEN
 
 Way = tuple[str | int, ...]
+_MOST_WAYS = 500
 
 
 def hide_in_lists(
@@ -30,6 +32,11 @@ def hide_in_lists(
     for path in dict.fromkeys(paths):
         ways = list(_ways(shown, path.split("."), ()))
         through_lists = [way for way in ways if any(isinstance(step, int) for step in way)]
+        if len(through_lists) > _MOST_WAYS:
+            plain.append(
+                path
+            )  # which hides the list: a commitment for each item would fill the receipt
+            continue
         if path in shown or not through_lists:  # a key may be written like a path
             plain += [path, *(".".join(map(str, way)) for way in ways if not through_lists)]
         for way in through_lists:

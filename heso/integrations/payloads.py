@@ -33,6 +33,7 @@ MOST_TOGETHER = 160 * 1024
 
 _VALUE = 5
 _STAND_IN_SIZE = 160
+_MOST_ITEMS = 2000
 _BESIDE_BASE64 = ("media_type", "mime_type", "format")
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
@@ -99,8 +100,8 @@ class Payloads:
 
     def _shrink_items(self, value: object, excess: int) -> object:
         """Of a list its first items, which in a conversation are the oldest, but not the last one."""
-        if not isinstance(value, list):
-            return value
+        if not isinstance(value, list) or len(value) > _MOST_ITEMS:
+            return value  # as a whole, then: each item's value is kept in a file of its own while somebody decides
         shown = list(value)
         for index, item in enumerate(value[:-1]):
             if excess <= 0:
