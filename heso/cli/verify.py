@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heso.cli.cores import over_cores
 from heso.cli.inputs import (
     NotFound,
     read_file,
@@ -20,7 +19,6 @@ from heso.cli.inputs import (
 )
 from heso.cli.output import answer, answer_json, fail, paint, with_progress
 from heso.cli.verdicts import as_json, exit_code, line_of, report_chain, show_verdict
-from heso.core.audit import verify_audit_chain
 from heso.core.encoding import PublicKey, parse_public_key
 from heso.core.errors import Malformed
 from heso.core.redaction import check_reveals, parse_sidecar
@@ -190,14 +188,20 @@ def _run(terms: Terms, options: argparse.Namespace) -> int:
     if options.session:
         return _verify_session(options, terms)
     if options.audit:
-        return report_chain(
-            "audit chain", verify_audit_chain(with_progress(read_lines(options))), options
-        )
+        return _verify_audit(options)
     return _verify_one(read_one(options), terms, options)
 
 
+def _verify_audit(options: argparse.Namespace) -> int:
+    from heso.core.audit import verify_audit_chain  # noqa: PLC0415  # one receipt does not need it
+
+    verdict = verify_audit_chain(with_progress(read_lines(options)))
+    return report_chain("audit chain", verdict, options)
+
+
 def _verify_session(options: argparse.Namespace, terms: Terms) -> int:
-    from heso.core.session import Roots, verify_session_chain  # noqa: PLC0415  # one receipt does not need it
+    from heso.cli.cores import over_cores  # noqa: PLC0415  # one receipt needs neither
+    from heso.core.session import Roots, verify_session_chain  # noqa: PLC0415
 
     try:
         receipts = read_session(options)
@@ -271,7 +275,8 @@ def _verify_each(lines: Iterable[bytes], terms: Terms, options: argparse.Namespa
 def _verify_chains(
     lines: Sequence[tuple[int, bytes]], terms: Terms, options: argparse.Namespace
 ) -> int:
-    from heso.core.collection import verify_collection  # noqa: PLC0415  # one receipt does not need it
+    from heso.cli.cores import over_cores  # noqa: PLC0415  # one receipt needs neither
+    from heso.core.collection import verify_collection  # noqa: PLC0415
 
     if not lines:
         return fail("there is no receipt in it", "each line is one receipt", code=2)
