@@ -8,9 +8,14 @@ from urllib.parse import unquote, urlsplit
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 WEBSOCKET_SCHEMES = ("ws", "wss")
 _CREDENTIAL = re.compile(
-    r"authorization|token|secret|cookie|password|passwd|signature|credential|session|x-amz-|(?:^|[-_])(?:auth|sig|key|apikey)(?:$|[-_])"
+    r"authorization|token|secret|cookie|password|passwd|signature|credential|x-amz-|(?:^|[-_])(?:auth|sig|key|apikey)(?:$|[-_])"
 )
-_NO_CREDENTIALS = frozenset({"idempotency-key", "sec-websocket-key"})
+_NO_CREDENTIALS = frozenset(
+    {
+        *("idempotency-key", "sec-websocket-key"),
+        *("page_token", "next_page_token", "pagetoken", "nextpagetoken", "continuation_token"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from heso.core.errors import Malformed
 from heso.core.receipt import Verb
 from heso.core.redaction import redact_fields
 from heso.integrations.describing import Described, Settings, describe, is_same, runs_a_model
-from heso.integrations.exchange import Exchange
+from heso.integrations.exchange import Exchange, is_credential
 from heso.integrations.rewriting import exchange_of
 from tests.approvals.shop import Shop, open_shop
 
@@ -621,3 +621,41 @@ def test_a_hundred_thousand_messages_are_described_in_no_time(
         described = describe(posted(spaces + body), Settings(name="model", redact=redact))
     assert len(body) > 4_500_000
     snapshot_fields(described.call.fields)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "authorization",
+        "X-Api-Key",
+        "api-key",
+        "ocp-apim-subscription-key",
+        "helicone-auth",
+        "x-auth-token",
+        "sig",
+        "X-Amz-Signature",
+        "access_token",
+        "key",
+        "Set-Cookie",
+        "client_secret",
+    ],
+)
+def test_a_name_that_says_who_one_is_is_known_for_it(name: str) -> None:
+    assert is_credential(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x-tenant",
+        "page_token",
+        "after",
+        "limit",
+        "idempotency-key",
+        "session_id",
+        "monkey",
+        "author",
+    ],
+)
+def test_any_other_name_is_part_of_the_action(name: str) -> None:
+    assert not is_credential(name)
