@@ -93,10 +93,14 @@ def _asks(gate: Gate, described: Described) -> bool:
 
 
 def _keep(gate: Gate, described: Described) -> None:
-    """Keep what the call shows by hash, before it is asked about."""
-    if described.is_to_be_kept:
+    """Keep what the call shows by hash, before it is asked about. Raises `GateError`."""
+    if not described.is_to_be_kept:
+        return
+    try:
         for name, content in described.payloads.items():
             gate.reveals.keep(name, content)
+    except HesoError as error:
+        raise GateError(described.call.tool_name, str(error), error.next_step) from error
 
 
 def _is_admitted(passage: Passage, exchange: Exchange, *, is_leaving: bool) -> bool:

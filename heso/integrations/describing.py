@@ -56,6 +56,7 @@ _OF_THE_CONNECTION = frozenset(
     }
 )
 _OF_THE_CLIENT = ("x-stainless-", "sec-websocket-")
+_BEFORE_JSON = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"  # white space and byte order marks, in any encoding
 _SENT_LATER = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -275,7 +276,7 @@ def _refuse_reserved(fields: Mapping[str, object]) -> None:
 
 def _is_read_as_json(body: bytes) -> bool:
     """Whether a reader that takes anything would take it for a JSON object, whatever it says it is."""
-    if b"{" not in body[:64]:
+    if not body.lstrip(_BEFORE_JSON).startswith(b"{"):
         return False
     try:
         return isinstance(json.loads(body), dict)
@@ -297,7 +298,8 @@ def _may_hold_more(exchange: Exchange, payloads: Payloads) -> bool:
     body = exchange.body or b""
     return (
         len(body) > min(payloads.largest, LARGEST_TEXT)
-        or any(sign in body for sign in (b"\\u", b'"$', b"data", b"DATA", b"Data"))
+        or any(sign in body for sign in (b"\\u", b'"$'))
+        or b"data" in body.lower()
         or _has_long_digits(body)
     )
 

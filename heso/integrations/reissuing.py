@@ -28,8 +28,8 @@ from heso.integrations.rewriting import exchange_of, http_of
 
 def register_client(name: str, factory: Callable[[], Any]) -> None:
     """Say which client sends the requests of `name` that people approved: `heso.resume` and `heso worker` call `factory`
-    for each, and close the client that it made when it has sent (but not one that is wrapped already). `name` is the wrapped client's, `openai` or `anthropic`
-    unless it was given another.
+    for each, and close the client that it made when it has sent (but not one that is wrapped already). `name` is the
+    wrapped client's, `openai` or `anthropic` unless it was given another.
 
     What is sent this way is resumed as its answer's JSON value, as text for a stream, as bytes for anything else. The
     newest factory of a name counts. The client may be sync or async; it is wrapped if it is not.

@@ -31,7 +31,8 @@ from heso.integrations.passage import current_passage
 
 _PACKAGE = "websockets"
 _GATED = "__heso_gated__"
-_Find = Callable[[str], Settings | None]
+Place = tuple[str, int]
+_Find = Callable[[Place], Settings | None]
 _OWNER = object()
 _opened: "WeakSet[Any]" = WeakSet()
 """Connections whose opening was let through; their handshake comes later."""
@@ -43,7 +44,7 @@ def gate_websockets(
 ) -> None:
     """Gate connections to where those of these clients lead that open any."""
 
-    def find(place: str) -> Settings | None:
+    def find(place: Place) -> Settings | None:
         for client in clients():
             if place in _places_of(client):
                 return settings_of(client)
@@ -67,7 +68,7 @@ def is_patched() -> bool:
     return module is not None and hasattr(module.connect, _GATED)
 
 
-def _find(place: str) -> Settings | None:
+def _find(place: Place) -> Settings | None:
     for name in ("clients", "all"):
         finder = _finders.get(name)
         found = None if finder is None else finder(place)
@@ -76,19 +77,12 @@ def _find(place: str) -> Settings | None:
     return None
 
 
-def _places_of(client: Any) -> set[str]:
-    """Host and port of where it may open a WebSocket; nowhere, for a client that opens none."""
+def _places_of(client: Any) -> set[Place]:
+    """Where it may open a WebSocket; nowhere, for a client that opens none."""
     if not hasattr(client, "websocket_base_url"):
         return set()
-    return {
-        _place(Exchange("GET", str(u))) for u in (client.base_url, client.websocket_base_url) if u
-    }
-
-
-def _place(exchange: Exchange) -> str:
-    scheme, _, rest = exchange.origin.partition("://")
-    has_port = rest.rpartition("]")[2].count(":")
-    return rest if has_port else f"{rest}:{443 if scheme in ('https', 'wss') else 80}"
+    urls = (client.base_url, client.websocket_base_url)
+    return {Exchange("GET", str(url)).address for url in urls if url}
 
 
 def _patch() -> None:
@@ -161,7 +155,7 @@ def _gated_create(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _pass(exchange: Exchange, connect: Callable[[], Any], options: Mapping[str, Any]) -> Any:
-    settings = _find(_place(exchange))
+    settings = _find(exchange.address)
     if settings is None or is_let_through(Layer.URLLIB3, exchange):
         return connect()
     exchange = _with_way(exchange, options, settings)
@@ -171,7 +165,7 @@ def _pass(exchange: Exchange, connect: Callable[[], Any], options: Mapping[str, 
 async def _pass_later(
     exchange: Exchange, connect: Callable[[], Awaitable[Any]], options: Mapping[str, Any]
 ) -> Any:
-    settings = _find(_place(exchange))
+    settings = _find(exchange.address)
     if settings is None or is_let_through(Layer.URLLIB3, exchange):
         return await connect()
     exchange = _with_way(exchange, options, settings)

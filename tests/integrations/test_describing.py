@@ -494,6 +494,7 @@ BODIES = {
     "too large a number": b'{"a":1e999}',
     "a lone surrogate": b'{"a":"\\ud800"}',
     "a lone surrogate in a name": b'{"\\udc00":1}',
+    "NaN behind much white space": b" " * 100 + b'{"a":NaN}',
     "a byte order mark": b'\xef\xbb\xbf{"a":1}',
     "UTF-16": '{"a":1}'.encode("utf-16"),
     "no UTF-8": b'{"a":"\xff"}',

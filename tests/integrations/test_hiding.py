@@ -241,3 +241,13 @@ def test_hiding_in_a_long_list_takes_time_by_its_length_alone() -> None:
 
     short = min(seconds(2000) for _ in range(3))
     assert seconds(32_000) < max(48 * short, 0.2)  # 16 times as long; squared it would be 256
+
+
+def test_a_path_to_more_places_than_a_receipt_has_room_for_hides_the_list() -> None:
+    fields = {"messages": [{"content": "x"}] * 501}
+    assert hide_in_lists(fields, ["messages.content"]) == (fields, {}, ("messages.content",))
+    shown, moved, plain = hide_in_lists(
+        {"messages": [{"content": "x"}] * 500}, ["messages.content"]
+    )
+    assert (len(moved), plain) == (500, ())
+    assert "x" not in str(shown)
