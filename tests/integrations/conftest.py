@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import heso
 from heso.async_gate.door import install_gate
 from heso.testing.model_server import ModelServer, model_server
 from tests.approvals.shop import ROSTER, Shop, open_shop
@@ -48,3 +49,11 @@ def office(server: ModelServer) -> Iterator[Shop]:
     yield shop
     install_gate(None)
     shop.check()
+
+
+@pytest.fixture
+def gated(office: Shop) -> Iterator[Shop]:
+    """The project, with every HTTP library gated."""
+    heso.gate_http()
+    yield office
+    heso.ungate_http()

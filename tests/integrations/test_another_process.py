@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import orjson
@@ -11,7 +12,7 @@ import pytest
 from heso.core.verify import verify_receipt
 from heso.project import create_project
 from heso.stores.key_folder import create_key_file
-from heso.testing.model_server import ModelServer, model_server
+from heso.testing.model_server import ModelServer, SeenRequest, model_server
 
 pytest.importorskip("openai")
 POLICY = """
@@ -44,14 +45,43 @@ if __name__ == "__main__":
             print(answer.choices[0].message.content)
         except heso.SuspendedError as held:
             print(held.action_hash)
+        except heso.InDoubtError:
+            print("in doubt")
 """
 
 
-def test_it_is_sent_once_by_whichever_process_comes_first(tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path) -> None:
     key = create_key_file(tmp_path / "ada.key", b"")
     (tmp_path / "heso.toml").write_text(POLICY.replace("KEY", key.public_key))
     create_project(tmp_path, None)
     (tmp_path / "agent.py").write_text(AGENT)
+
+
+def test_a_process_that_is_killed_while_it_waits_for_the_answer_leaves_it_in_doubt(
+    tmp_path: Path,
+) -> None:
+    arrived, answering = threading.Event(), threading.Event()
+
+    def never(_: SeenRequest) -> None:
+        arrived.set()
+        answering.wait(20)
+
+    with model_server(never) as server:
+        (tmp_path / "url").write_text(server.url)
+        asked = run(tmp_path, sys.executable, "agent.py", "the secret").strip()
+        run(tmp_path, "heso", "approve", asked, "--key", "ada.key", "--yes")
+        sending = start(tmp_path, sys.executable, "agent.py", "the secret")
+        assert arrived.wait(20)
+        sending.kill()
+        finish(sending)
+        answering.set()
+        assert finish(start(tmp_path, "heso", "worker", "--once", "--module", "agent")) == 0
+        assert run(tmp_path, sys.executable, "agent.py", "the secret") == "in doubt\n"
+        assert len(server.requests) == 1
+
+
+def test_it_is_sent_once_by_whichever_process_comes_first(tmp_path: Path) -> None:
     with model_server() as server:
         (tmp_path / "url").write_text(server.url)
         asked = run(tmp_path, sys.executable, "agent.py", "the secret").strip()

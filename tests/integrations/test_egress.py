@@ -2,12 +2,9 @@
 
 import asyncio
 import http.client
-import subprocess
-import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -21,18 +18,12 @@ from requests import get as requests_get
 from urllib3 import PoolManager
 
 import heso
-from heso.async_gate.context import Step
 from heso.testing.model_server import Answer, ModelServer, SeenRequest
 from tests.approvals.shop import ADA, Shop
+from tests.integrations import acting
+from tests.integrations.acting import act_for
 
 BODY = b"a=THE-SECRET"
-
-
-@pytest.fixture
-def gated(office: Shop) -> Iterator[Shop]:
-    heso.gate_http()
-    yield office
-    heso.ungate_http()
 
 
 def _aiohttp(url: str, body: bytes | None, headers: dict[str, str]) -> int:
@@ -130,13 +121,8 @@ def send(request: pytest.FixtureRequest) -> Callable[..., int]:
     return LIBRARIES[request.param]
 
 
-def act_for(office: Shop, account: str) -> None:
-    office.start(project=Step("shop", account, None))
-
-
 def fields(office: Shop) -> list[dict[str, Any]]:
-    contents = (orjson.loads(receipt)["content"] for receipt in office.everything())
-    return [c["action"]["fields"]["http"] for c in contents if c.get("session_id") == "shop"]
+    return [found["http"] for found in acting.fields(office)]
 
 
 def test_what_is_held_is_not_sent(gated: Shop, server: ModelServer, send: Any) -> None:
@@ -271,74 +257,6 @@ def test_a_path_that_is_hidden_is_hidden_everywhere(office: Shop, server: ModelS
     finally:
         heso.ungate_http()
     assert b"T0KEN" not in b"".join(office.everything())
-
-
-SEALED = """
-import socket, subprocess, sys, os
-import heso
-from heso.project import create_project
-from heso.integrations.egress.audit import SealedError
-from heso.testing.model_server import model_server
-import httpx, tempfile, asyncio
-
-root = tempfile.mkdtemp()
-open(root + "/heso.toml", "w").write('[[rule]]\\nid = "all"\\norder = 1\\nverb = "any"\\ndecision = "allow"\\n')
-create_project(__import__("pathlib").Path(root), None)
-with model_server() as open_server, model_server() as server, heso.init(root):
-    port = int(server.url.rpartition(":")[2])
-    open_port = int(open_server.url.rpartition(":")[2])
-    heso.gate_http(seal=True, allow=[f"localhost:{open_port}"])
-    def refused(act):
-        try:
-            act()
-        except SealedError as error:
-            print("refused", error.what)
-        else:
-            print("NOT REFUSED")
-    refused(lambda: socket.create_connection(("127.0.0.1", port)))
-    refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", port)))
-    refused(lambda: socket.socket(socket.AF_UNIX).connect("/run/some.sock"))
-    refused(lambda: subprocess.run(["true"]))
-    refused(lambda: os.system("true"))
-    refused(lambda: httpx.HTTPTransport().handle_request(httpx.Request("GET", server.url)))
-    socket.create_connection(("127.0.0.1", open_port)).close()
-    print(httpx.get(server.url + "/x").status_code)
-    async def later():
-        async with httpx.AsyncClient() as client:
-            return (await client.get(server.url + "/x")).status_code
-    print(asyncio.run(later()))
-    @heso.tool
-    def deploy():
-        return subprocess.run(["true"]).returncode
-    print(deploy())
-    print(len(server.requests))
-    print(heso.self_check().open)
-"""
-
-
-def test_a_sealed_process_reaches_only_what_is_gated_or_named(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SEALED],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=tmp_path,
-        check=False,
-    )
-    assert done.stderr == ""
-    assert done.stdout.splitlines() == [
-        "refused a connection",
-        "refused a connection",
-        "refused a connection",
-        "refused starting a program",
-        "refused starting a program",
-        "refused a connection",
-        "200",
-        "200",
-        "0",
-        "2",
-        "()",
-    ]
 
 
 def test_urllib3_answers_as_ever(gated: Shop, server: ModelServer) -> None:

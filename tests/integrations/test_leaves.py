@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import heso
-from heso.async_gate.context import Step
 from heso.testing.model_server import ModelServer
 from tests.approvals.shop import ADA, Shop
+from tests.integrations.acting import act_for
 from tests.integrations.clients import KINDS, Kind, Told, follow, forms_of, leaves_of
 from tests.integrations.walking import Leaf, resource
 
@@ -53,11 +53,6 @@ def test_nothing_is_sent_that_policy_holds_and_what_it_allows_is_sent_as_ever(
             let_through = approved(office, let_through, again)
         assert (let_through.words, let_through.sent) == (as_ever.words, as_ever.sent)
     assert not any(SECRET in receipt for receipt in office.everything())
-
-
-def act_for(office: Shop, account: str) -> None:
-    """Policy goes by the account. Not by `heso.step`: some leaves send from threads of their own."""
-    office.start(project=Step("shop", account, None))
 
 
 def approved(office: Shop, held: Told, again: Callable[[], Told]) -> Told:

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 import heso
-from heso.async_gate.context import Step
 from heso.testing.model_server import ModelServer, model_server
 from tests.approvals.shop import ADA, Shop
+from tests.integrations.acting import act_for
 from tests.integrations.clients import Kind, in_loop
 
 websockets = pytest.importorskip("websockets")
@@ -39,10 +39,6 @@ def echo() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-def act_for(office: Shop, account: str) -> None:
-    office.start(project=Step("shop", account, None))
-
-
 def talk(url: str) -> str:
     import websockets.sync.client
 
@@ -69,13 +65,6 @@ def talk_later(url: str) -> str:
 @pytest.fixture(params=[talk, talk_before, talk_later], ids=["sync", "imported before", "async"])
 def say(request: pytest.FixtureRequest):
     return request.param
-
-
-@pytest.fixture
-def gated(office: Shop) -> Iterator[Shop]:
-    heso.gate_http()
-    yield office
-    heso.ungate_http()
 
 
 def test_what_is_held_is_not_opened(gated: Shop, echo, say) -> None:

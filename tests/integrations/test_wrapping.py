@@ -10,10 +10,10 @@ import pytest
 
 import heso
 from heso.approvals.changing import Change
-from heso.async_gate.context import Step
 from heso.testing.model_server import Answer, ModelServer, SeenRequest
 from heso.workflows.resume import resume
 from tests.approvals.shop import ADA, Shop
+from tests.integrations.acting import act_for
 from tests.integrations.clients import KINDS, Kind, in_loop
 
 HELLO = [{"role": "user", "content": "hello"}]
@@ -57,10 +57,6 @@ def say(client: Any, kind: Kind, text: str = "hello", **more: Any) -> Any:
     else:
         create, more = client.messages.create, {"max_tokens": 8, **more}
     return run(kind, lambda: create(model="test-model", messages=messages, **more))
-
-
-def act_for(office: Shop, account: str) -> None:
-    office.start(project=Step("shop", account, None))
 
 
 def ask(office: Shop, client: Any, kind: Kind, *args: Any, **more: Any) -> str:
